@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+#
+# Builds the kernel, the user programs, the boot archive and the ISO image, all
+# of it below $(O).
+#
+# The kernel has three variants, each in a folder of its own: release ($(O)),
+# debug ($(O)/debug), and with the undefined-behaviour sanitizer ($(O)/ubsan).
+# DEBUG=1 or SAN=ubsan picks the one that all, run, debug, gdb and iso use.
+#
+#: make run         build what is missing and boot to a shell, right here
+#: make test        all tests; T="NAME..." runs some, T=list names them
+#: make test-linux  the in-guest test programs on this host's Linux
+#: make unit        unit tests on the host, under ASan and UBSan
+#: make layers      does a file reach upwards? (tests/layers.txt)
+#: make debug       boot with QEMU waiting for GDB; then, elsewhere:
+#: make gdb         GDB on that QEMU, or on one that it starts itself
+#: make iso         an image that boots by BIOS and by UEFI
+#: make all         kernel and boot archive
+#: make setup       check the tools, install what is missing
+#: make clean       remove what was built
+#: make compile_commands.json   for editors
+#:
+#: DEBUG=1  kernel with lock checks   SAN=ubsan  with UBSan
+#: V=1      show the commands         O=DIR      build there, not in build/
+#: SMP=N MEM=MB APPEND="..." KVM=1    for run, debug and gdb
+
+O		?= build
+CROSS_COMPILE	?= x86_64-linux-gnu-
+KCC		:= $(CROSS_COMPILE)gcc
+# Debian's musl-gcc, or its specs with a cross compiler where that is missing.
+MUSL		?= $(if $(filter x86_64,$(shell uname -m)),musl-gcc,\
+			$(KCC) -specs /usr/lib/x86_64-linux-musl/musl-gcc.specs)
+HOSTCC		?= gcc
+PYTHON		?= python3
+BUSYBOX		?= $(or $(wildcard $(O)/host/bin/busybox),/bin/busybox)
+K		:= $(O)$(if $(SAN),/$(SAN),$(if $(DEBUG),/debug))
+TOOLS		:= $(O)/tools.stamp
+export CROSS_COMPILE PYTHON O K SMP MEM APPEND KVM
+
+Q		:= $(if $(V),,@)
+# A recipe: $(1) is the word to print for it, $(2) the command.
+define do
+@$(if $(V),:,printf '  %-7s %s\n' $(1) $(@:$(O)/%=%))
+@mkdir -p $(@D)
+$(Q)$(2)
+endef
+
+MAKEFLAGS	+= --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help run test test-linux unit layers debug gdb iso clean setup
+.PHONY: kernels user compile_commands.json FORCE
+
+all: $(K)/cutaway.elf $(O)/initrd.cpio
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+$(TOOLS): scripts/setup
+	@scripts/setup --quiet && mkdir -p $(O) && touch $@
+setup:
+	@scripts/setup && mkdir -p $(O) && touch $(TOOLS)
+
+# ---- kernel -----------------------------------------------------------------
+
+KDIRS	:= boot kernel/lib kernel/x86 kernel/core kernel/proc mm \
+	   fs fs/tmpfs fs/devfs fs/procfs ipc net drivers
+KSRCS	:= $(filter-out kernel/x86/asm_offsets.c,$(foreach d,$(KDIRS),\
+	   $(sort $(wildcard $(d)/*.c $(d)/*.S))))
+KOBJS	:= $(addsuffix .o,$(basename $(KSRCS)))
+
+# Where gcc keeps <stdarg.h> and the like; asked once, when first needed.
+GCC_INC	= $(eval GCC_INC := $(shell $(KCC) -print-file-name=include))$(GCC_INC)
+KFLAGS	= -nostdinc -isystem $(GCC_INC) -I. -Iinclude -g -O2 -mcmodel=kernel \
+	  -mno-red-zone -mgeneral-regs-only -ffreestanding -fno-pic -fno-pie \
+	  -fno-stack-protector -fcf-protection=none -Wall -Wextra -Werror
+KCFLAGS	= -std=gnu11 -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+	  -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-common
+
+# $(1) output folder, $(2) further compiler flags
+define kernel_variant
+$(1)/obj/%.o: %.c $(1)/flags
+	$$(call do,CC,$$(KCC) $$(KFLAGS) $$(KCFLAGS) $(2) -MMD -MP -c -o $$@ $$<)
+$(1)/obj/%.o: %.S $(1)/flags $(1)/gen/asm-offsets.h
+	$$(call do,AS,$$(KCC) $$(KFLAGS) $(2) -I$(1)/gen -MMD -MP -c -o $$@ $$<)
+
+# Structure offsets for assembly: asm_offsets.c plants lines "->NAME value".
+$(1)/gen/asm-offsets.s: kernel/x86/asm_offsets.c $(1)/flags
+	$$(call do,GEN,$$(KCC) $$(KFLAGS) $$(KCFLAGS) $(2) -MMD -MP -S -o $$@ $$<)
+$(1)/gen/asm-offsets.h: $(1)/gen/asm-offsets.s
+	$$(Q)sed -n 's/^.*->\([A-Za-z_0-9]*\) [$$$$]*\(-*[0-9][0-9]*\).*/#define \1 \2/p' $$< > $$@
+
+# Other flags or another list of sources rebuild what depends on them.
+$(1)/flags: FORCE | $(TOOLS)
+	@mkdir -p $$(@D)
+	@echo '$$(KCC) $$(KFLAGS) $$(KCFLAGS) $(2)' | cmp -s - $$@ || \
+		echo '$$(KCC) $$(KFLAGS) $$(KCFLAGS) $(2)' > $$@
+$(1)/objects: FORCE
+	@mkdir -p $$(@D)
+	@echo '$$(KOBJS)' | cmp -s - $$@ || echo '$$(KOBJS)' > $$@
+
+$(1)/cutaway.elf: $$(KOBJS:%=$(1)/obj/%) $(1)/objects linker.ld scripts/link scripts/mksyms.py
+	$$(call do,LD,scripts/link $$@ $(1)/gen $$(filter %.o,$$^))
+$(1)/cutaway.iso: $(1)/cutaway.elf $(O)/initrd.cpio scripts/mkiso
+	$$(call do,ISO,scripts/mkiso $$@ $$< "$(APPEND)" $(O)/initrd.cpio)
+
+-include $$(patsubst %.o,$(1)/obj/%.d,$$(KOBJS)) $(1)/gen/asm-offsets.d
+endef
+
+$(eval $(call kernel_variant,$(O)))
+$(eval $(call kernel_variant,$(O)/debug,-DCONFIG_DEBUG=1))
+$(eval $(call kernel_variant,$(O)/ubsan,-DCONFIG_DEBUG=1 -fsanitize=undefined))
+
+iso: $(K)/cutaway.iso
+kernels: $(O)/cutaway.elf $(O)/debug/cutaway.elf
+
+# ---- user programs and the boot archive -------------------------------------
+
+# user/NAME.c and user/NAME/main.c with its neighbours become /bin/NAME (init:
+# /sbin/init), tests/guest/NAME.c becomes /tests/NAME. user/lib is linked to
+# all, tests/guest/lib to the tests.
+U	:= $(O)/user
+UFLAGS	= -std=gnu11 -g -O2 -Wall -Wextra -Werror -static -fno-pie -no-pie \
+	  -iquote user/lib
+UPROGS	:= $(sort $(patsubst user/%.c,%,$(wildcard user/*.c)) \
+	   $(patsubst user/%/main.c,%,$(wildcard user/*/main.c)))
+TPROGS	:= $(sort $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c)))
+UBINS	:= $(UPROGS:%=$(U)/bin/%)
+TBINS	:= $(TPROGS:%=$(U)/tests/%)
+obj_of	= $(patsubst %.c,$(U)/obj/%.o,$(sort $(wildcard $(1))))
+ULIB	:= $(call obj_of,user/lib/*.c)
+TLIB	:= $(call obj_of,tests/guest/lib/*.c)
+
+$(U)/obj/%.o: %.c Makefile | $(TOOLS)
+	$(call do,MUSL,$(MUSL) $(UFLAGS) -MMD -MP -c -o $@ $<)
+# Linked with debug information for GDB; the guest gets the stripped copy.
+$(patsubst $(U)/%,$(U)/debug/%,$(UBINS) $(TBINS)):
+	@mkdir -p $(@D)
+	$(Q)$(MUSL) $(UFLAGS) -o $@ $^ -pthread
+$(UBINS) $(TBINS): $(U)/%: $(U)/debug/%
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)strip -o $@ $<
+
+$(foreach p,$(UPROGS),$(eval $(U)/debug/bin/$(p): \
+	$(call obj_of,user/$(p).c user/$(p)/*.c) $(ULIB)))
+$(foreach p,$(TPROGS),$(eval $(U)/debug/tests/$(p): \
+	$(call obj_of,tests/guest/$(p).c) $(TLIB) $(ULIB)))
+-include $(patsubst %.o,%.d,$(call obj_of,user/*.c user/*/*.c tests/guest/*.c) $(TLIB))
+user: $(UBINS) $(TBINS)
+
+# What each program is called in the guest; a list that changed is a reason to
+# write the archive anew, for programs that have gone.
+GUEST	:= $(foreach p,$(UPROGS),/$(if $(filter init,$(p)),s)bin/$(p)=$(U)/bin/$(p)) \
+	   $(foreach p,$(TPROGS),/tests/$(p)=$(U)/tests/$(p))
+$(U)/programs: FORCE
+	@mkdir -p $(@D)
+	@echo '$(GUEST)' | cmp -s - $@ || echo '$(GUEST)' > $@
+$(O)/initrd.cpio: $(UBINS) $(TBINS) $(U)/programs $(shell find user/rootfs tests/guest/scripts) \
+		scripts/layout.list scripts/mkcpio.py scripts/lib/cpio.py | $(TOOLS)
+	$(Q)$(BUSYBOX) --list | sed 's|.*|link /bin/& busybox|' > $(O)/applets.list
+	$(call do,CPIO,$(PYTHON) scripts/mkcpio.py -o $@ --list $(O)/applets.list \
+		--list scripts/layout.list --tree user/rootfs:/ \
+		--tree tests/guest/scripts:/tests/scripts /bin/busybox=$(BUSYBOX) $(GUEST))
+
+# ---- tests ------------------------------------------------------------------
+
+# tests/unit/NAME.c is one program. It includes the sources that it tests, or
+# names more in a line "unit-sources: kernel/lib/fmt.c ..." of its head comment.
+# tests/unit/shim/ comes first on the include path; tests/unit/lib is linked in.
+UNITS	:= $(patsubst tests/unit/%.c,$(O)/unit/%,$(sort $(wildcard tests/unit/*.c)))
+HFLAGS	= -std=gnu11 -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined \
+	  -fno-sanitize-recover=all -fno-omit-frame-pointer -DCUTAWAY_HOST=1 \
+	  -iquote tests/unit/shim -iquote . -Iinclude
+unit_sources = $(1) $(shell sed -n 's/.*unit-sources: *\([^*]*\).*/\1/p' $(1)) \
+	$(sort $(wildcard tests/unit/lib/*.c))
+
+$(O)/unit/obj/%.o: %.c Makefile | $(TOOLS)
+	$(call do,HOSTCC,$(HOSTCC) $(HFLAGS) -MMD -MP -c -o $@ $<)
+$(UNITS):
+	$(Q)$(HOSTCC) $(HFLAGS) -o $@ $^ -pthread
+$(foreach u,$(UNITS),$(eval $(u): $(patsubst %.c,$(O)/unit/obj/%.o,\
+	$(call unit_sources,$(u:$(O)/%=tests/%.c)))))
+-include $(shell find $(O)/unit/obj -name '*.d' 2>/dev/null)
+
+unit: $(UNITS)
+	@$(PYTHON) tests/run_all.py unit
+layers: kernels
+	@$(PYTHON) tests/check_layers.py --nm $(CROSS_COMPILE)nm $(O)/obj
+test: kernels user $(O)/initrd.cpio $(O)/cutaway.iso $(UNITS)
+	@$(PYTHON) tests/run_all.py $(T)
+test-linux: $(TBINS)
+	@$(PYTHON) tests/run_all.py linux
+run debug: all
+	@scripts/run $(if $(filter debug,$@),--wait-gdb)
+gdb: all
+	@scripts/gdb/start
+compile_commands.json:
+	$(Q)$(MAKE) -nB V=1 kernels user | $(PYTHON) scripts/mkcompdb.py > $@
+clean:
+	rm -rf $(O) compile_commands.json

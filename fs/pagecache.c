@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Data of regular files. The pages belong to the vnode's vm_object, whose pager fills and
+ * writes them; read(2), write(2), mmap(2), exec and sendfile(2) all see these pages, so they agree
+ * without any flushing.
+ *
+ * Called through file_ops; calls mm/object.c for pages. mm calls back here for file_mmap(),
+ * vm_object_name() and cache_reclaim() (include/kernel/upcalls.h).
+ *
+ * Locks: v_lock, shared for read and alone for write. It is held over the copy to or from user memory, which may fault:
+ * page faults take vm_lock and object locks, which come later in the order, and never v_lock, so a buffer
+ * that is a mapping of the same file is no danger. Pages are referenced while they are copied.
+ */
+#include <abi/signal.h>
+#include <abi/ioctl.h>
+#include <abi/mman.h>
+#include <abi/signal.h>
+#include <abi/termios.h>
+#include <errno.h>
+#include <kassert.h>
+#include <kernel/upcalls.h>
+#include "fs/dcache.h"
+#include "fs/fdtable.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
+#include "fs/pagecache.h"
+#include "fs/vnode.h"
+#include "kernel/core/proc.h"
+#include "kernel/lib/string.h"
+#include "mm/object.h"
+#include "mm/uaccess.h"
+
+static size_t in_page(u64 offset)
+{
+	return offset & (PAGE_SIZE - 1);
+}
+
+/* n bytes within one page. */
+static int read_part(struct vnode *vn, struct uio *u, size_t n)
+{
+	struct vm_object *vo = &vn->v_object;
+	u64 index = u->u_offset >> PAGE_SHIFT;
+	struct page *pg = vm_object_lookup(vo, index);
+	int err;
+
+	if (!pg) {
+		if (vn->v_flags & VNF_SPARSE)
+			return uio_zero_out(u, n);
+		err = vm_object_getpage(vo, index, &pg);
+		if (err)
+			return err;
+	}
+	err = uio_copy_out(u, (u8 *)page_to_virt(pg) + in_page(u->u_offset), n);
+	page_put(pg);
+	return err;
+}
+
+ssize_t pagecache_read(struct vnode *vn, struct uio *u)
+{
+	size_t asked = u->u_resid;
+	int err = 0;
+
+	if (asked == 0)
+		return 0;
+	rwlock_read(&vn->v_lock);
+	while (u->u_resid && !err) {
+		u64 size = (u64)vn->v_size;
+		size_t n;
+
+		if (u->u_offset >= size)
+			break;
+		n = min(u->u_resid, PAGE_SIZE - in_page(u->u_offset));
+		n = min(n, (size_t)(size - u->u_offset));
+		err = read_part(vn, u, n);
+	}
+	rwlock_read_unlock(&vn->v_lock);
+	return asked > u->u_resid ? (ssize_t)(asked - u->u_resid) : err;
+}
+
+static int write_part(struct vnode *vn, struct uio *u, size_t n)
+{
+	struct vm_object *vo = &vn->v_object;
+	u64 offset = u->u_offset;
+	struct page *pg;
+	int err;
+
+	if (vo->vo_pager && vo->vo_pager->vp_make_writable) {
+		err = vo->vo_pager->vp_make_writable(vo, offset >> PAGE_SHIFT);
+		if (err)
+			return err;
+	}
+	err = vm_object_getpage(vo, offset >> PAGE_SHIFT, &pg);
+	if (err)
+		return err;
+	err = uio_copy_in(u, (u8 *)page_to_virt(pg) + in_page(offset), n);
+	if (u->u_offset > offset)
+		vm_object_mark_dirty(vo, pg);
+	page_put(pg);
+	return err;
+}
+
+/* How many of the bytes may be written at the position; -EFBIG, with SIGXFSZ as setrlimit(2) says. */
+static ssize_t write_limit(u64 offset, size_t n)
+{
+	u64 limit = proc_rlimit(RLIMIT_FSIZE);
+
+	if (offset >= limit) {
+		signal_self(SIGXFSZ);
+		return -EFBIG;
+	}
+	if (offset >= FILE_MAX_SIZE)
+		return -EFBIG;
+	limit = min(limit, (u64)FILE_MAX_SIZE);
+	return (ssize_t)min((u64)n, limit - offset);
+}
+
+static ssize_t write_locked(struct vnode *vn, struct uio *u)
+{
+	ssize_t allowed, left;
+	int err = 0;
+
+	KASSERT(rwlock_write_held(&vn->v_lock));
+	if (u->u_append)
+		u->u_offset = (u64)vn->v_size;
+	allowed = write_limit(u->u_offset, u->u_resid);
+	if (allowed < 0)
+		return allowed;
+	vnode_drop_setid(vn);
+	left = allowed;
+	while (left && !err) {
+		size_t before = u->u_resid;
+		size_t n = min((size_t)left, PAGE_SIZE - in_page(u->u_offset));
+
+		err = write_part(vn, u, n);
+		left -= (ssize_t)(before - u->u_resid);
+		if (u->u_offset > (u64)vn->v_size) {
+			vn->v_size = (s64)u->u_offset;
+			vm_object_truncate(&vn->v_object, u->u_offset);
+		}
+	}
+	if (left != allowed)
+		vnode_touch(vn, false, true, true);
+	return left != allowed ? allowed - left : err;
+}
+
+ssize_t pagecache_write(struct vnode *vn, struct uio *u)
+{
+	ssize_t ret;
+
+	if (u->u_resid == 0)
+		return 0;
+	rwlock_write(&vn->v_lock);
+	ret = write_locked(vn, u);
+	rwlock_write_unlock(&vn->v_lock);
+	return ret;
+}
+
+int pagecache_zero(struct vnode *vn, s64 from, s64 to)
+{
+	KASSERT(rwlock_write_held(&vn->v_lock));
+	while (from < to) {
+		size_t n = min(PAGE_SIZE - in_page((u64)from), (size_t)(to - from));
+		u64 index = (u64)from >> PAGE_SHIFT;
+		struct page *pg = vm_object_lookup(&vn->v_object, index);
+
+		if (!pg && !(vn->v_flags & VNF_SPARSE)) {
+			int err = vm_object_getpage(&vn->v_object, index, &pg);
+
+			if (err)
+				return err;
+		}
+		if (pg) {
+			memset((u8 *)page_to_virt(pg) + in_page((u64)from), 0, n);
+			vm_object_mark_dirty(&vn->v_object, pg);
+			page_put(pg);
+		}
+		from += (s64)n;
+	}
+	return 0;
+}
+
+/* ---- file_ops ---- */
+
+static ssize_t pc_read(struct file *f, struct uio *u)
+{
+	ssize_t ret = pagecache_read(f->f_vnode, u);
+
+	if (ret > 0 && !(f->f_flags & O_NOATIME))
+		vnode_accessed(f->f_vnode, f->f_path.mnt);
+	return ret;
+}
+
+static int pc_fsync(struct file *f, bool datasync)
+{
+	struct superblock *sb = f->f_vnode->v_sb;
+
+	(void)datasync;
+	return sb->sb_type->ft_sync ? sb->sb_type->ft_sync(sb, true) : 0;
+}
+
+static ssize_t pc_write(struct file *f, struct uio *u)
+{
+	ssize_t ret = pagecache_write(f->f_vnode, u);
+	int err;
+
+	if (ret > 0 && unlikely(f->f_flags & O_DSYNC)) {
+		err = pc_fsync(f, !(f->f_flags & __O_SYNC));
+		if (err)
+			return err;
+	}
+	return ret;
+}
+
+/* First offset >= off that is data (or hole); pages that are not there are holes of sparse files. */
+static s64 seek_sparse(struct vnode *vn, s64 off, bool data)
+{
+	struct vm_object *vo = &vn->v_object;
+	u64 index = (u64)off >> PAGE_SHIFT, next;
+	s64 found = off;
+
+	spin_lock(&vo->vo_lock);
+	for (;;) {
+		bool present;
+
+		next = index;
+		present = radix_next(&vo->vo_pages, &next) != NULL;
+		if (data) {
+			index = present ? next : ~0UL >> PAGE_SHIFT;
+			break;
+		}
+		if (!present || next != index)
+			break;
+		index++;
+	}
+	spin_unlock(&vo->vo_lock);
+	if (index != (u64)off >> PAGE_SHIFT)
+		found = (s64)(index << PAGE_SHIFT);
+	return found;
+}
+
+static s64 pc_seek(struct file *f, s64 off, int whence)
+{
+	struct vnode *vn = f->f_vnode;
+	s64 size = READ_ONCE(vn->v_size), at;
+
+	if ((whence != SEEK_DATA && whence != SEEK_HOLE) || !(vn->v_flags & VNF_SPARSE))
+		return file_seek_size(f, off, whence, size, FILE_MAX_SIZE);
+	if (off < 0 || off >= size)
+		return -ENXIO;
+	at = seek_sparse(vn, off, whence == SEEK_DATA);
+	if (at >= size || at < 0) {
+		if (whence == SEEK_DATA)
+			return -ENXIO;
+		at = size;
+	}
+	f->f_pos = at;
+	return at;
+}
+
+static int pc_mmap(struct file *f, u64 offset, u64 len, int prot, int flags,
+		   struct vm_object **obj)
+{
+	(void)offset;
+	(void)len;
+	(void)prot;
+	(void)flags;
+	*obj = &f->f_vnode->v_object;
+	vm_object_get(*obj);
+	vnode_accessed(f->f_vnode, f->f_path.mnt);
+	return 0;
+}
+
+static long pc_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
+{
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	return put_user_u32((void __user *)arg, (u32)(f->f_vnode->v_size - f->f_pos));
+}
+
+const struct file_ops pagecache_file_ops = {
+	.fo_read = pc_read,
+	.fo_write = pc_write,
+	.fo_ioctl = pc_ioctl,
+	.fo_seek = pc_seek,
+	.fo_mmap = pc_mmap,
+	.fo_fsync = pc_fsync,
+};
+
+/* ---- upcalls from mm ---- */
+
+/* The access rules of mmap(2), ERRORS: EACCES, EPERM, ENODEV. */
+int file_mmap(int fd, int prot, int flags, u64 offset, u64 len, struct vm_object **obj)
+{
+	struct fdref r;
+	struct file *f;
+	int err;
+
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	f = r.file;
+	if (!file_readable(f))
+		err = -EACCES;
+	else if ((flags & MAP_TYPE) != MAP_PRIVATE && (prot & PROT_WRITE) && !file_writable(f))
+		err = -EACCES;
+	else if ((prot & PROT_EXEC) && f->f_path.mnt && (f->f_path.mnt->mnt_flags & MS_NOEXEC))
+		err = -EPERM;
+	else if (!f->f_ops->fo_mmap)
+		err = -ENODEV;
+	else
+		err = f->f_ops->fo_mmap(f, offset, len, prot, flags, obj);
+	fd_put(&r);
+	return err;
+}
+
+int vm_object_name(struct vm_object *obj, char *buf, size_t size)
+{
+	struct vnode *vn = obj->vo_owner;
+	struct dentry *d = vn ? dentry_of_vnode(vn) : NULL;
+	struct path p;
+	char *name;
+	size_t len = 0;
+
+	if (!d)
+		return 0;
+	p.dentry = d;
+	p.mnt = mount_of(vn->v_sb);
+	if (p.mnt) {
+		name = path_name(&p, buf, size);
+		if (name) {
+			len = strlen(name);
+			memmove(buf, name, len + 1);
+		}
+		mount_put(p.mnt);
+	}
+	dentry_put(d);
+	return (int)len;
+}
+
+unsigned long cache_reclaim(unsigned long n)
+{
+	/* A name is a quarter of a kilobyte, and lets go of a vnode that may have pages. */
+	unsigned long pages = dcache_shrink(NULL, n * 16) / 16;
+
+	return pages + vnode_shrink(NULL, n);
+}

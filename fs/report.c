@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /proc/vnodes, and dropping of caches. /proc/openfiles is in file.c.
+ */
+#include <errno.h>
+#include "fs/dcache.h"
+#include "fs/mount.h"
+#include "fs/mount_impl.h"
+#include "fs/report.h"
+#include "fs/vnode.h"
+#include "kernel/core/statreg.h"
+
+#define LINES	16
+
+static void vnodes_show_sb(struct statbuf *sb, struct superblock *s)
+{
+	static const char types[16] = "?pc?d?b?-?l?s???";
+	struct vnode_line l[LINES];
+	unsigned long pos = 0;
+	unsigned int n;
+
+	while ((n = vnode_list(s, &pos, l, LINES)) > 0) {
+		for (unsigned int i = 0; i < n; i++)
+			stat_printf(sb, "%-8s %6lu %4d %4u %c%04o %5u %5u %10ld %6lu %3d\n",
+				    s->sb_type->ft_name, l[i].ino, l[i].ref, l[i].nlink,
+				    types[l[i].mode >> 12 & 15], l[i].mode & 07777, l[i].uid,
+				    l[i].gid, l[i].size, l[i].pages, l[i].writers);
+	}
+}
+
+static void vnodes_show(struct statbuf *sb)
+{
+	struct superblock *s = NULL;
+
+	stat_printf(sb, "fs          ino refs link tmode   uid   gid       size  pages  wr\n");
+	mutex_lock(&mount_list_lock);
+	while ((s = superblock_next(s)))
+		vnodes_show_sb(sb, s);
+	mutex_unlock(&mount_list_lock);
+}
+
+int drop_caches(unsigned int what)
+{
+	if (what < 1 || what > 4)
+		return -EINVAL;
+	if (what & 2) {
+		/* The first round only clears "used recently". */
+		for (int round = 0; round < 2; round++)
+			dcache_shrink(NULL, ~0UL);
+		vnode_shrink(NULL, ~0UL);
+	}
+	return 0;
+}
+
+static struct statreport vnodes_report = { .sr_name = "vnodes", .sr_show = vnodes_show };
+
+void fs_report_init(void)
+{
+	statreport_register(&vnodes_report);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls that change a file's size and space, and that write it back.
+ */
+#include <errno.h>
+#include <kassert.h>
+#include <kernel/upcalls.h>
+#include <abi/signal.h>
+#include "fs/dcache.h"
+#include "fs/fdtable.h"
+#include "fs/mount.h"
+#include "fs/namei.h"
+#include "fs/pagecache.h"
+#include "fs/sys_file.h"
+#include "fs/vnode.h"
+#include "kernel/core/proc.h"
+#include "kernel/core/sched.h"
+
+/* May the file become this long? setrlimit(2) RLIMIT_FSIZE. */
+static int size_check(const struct vnode *vn, s64 size)
+{
+	if (size > vn->v_size && (u64)size > proc_rlimit(RLIMIT_FSIZE)) {
+		signal_self(SIGXFSZ);
+		return -EFBIG;
+	}
+	return size > FILE_MAX_SIZE ? -EFBIG : 0;
+}
+
+static int truncate_path(const struct path *p, s64 size)
+{
+	struct vnode *vn = p->dentry->d_vnode;
+	int err;
+
+	if (vnode_is_dir(vn))
+		return -EISDIR;
+	if (!vnode_is_reg(vn))
+		return -EINVAL;
+	err = mount_check_write(p->mnt);
+	if (!err)
+		err = vnode_permission(vn, MAY_WRITE, cred_current());
+	if (!err)
+		err = size_check(vn, size);
+	if (!err)
+		err = vnode_get_write(vn);
+	if (err)
+		return err;
+	err = vnode_truncate(vn, size);
+	vnode_put_write(vn);
+	return err;
+}
+
+long sys_truncate(const char __user *name, s64 size)
+{
+	struct path p;
+	int err;
+
+	if (size < 0)
+		return -EINVAL;
+	err = path_lookup_user(AT_FDCWD, name, LOOKUP_FOLLOW, &p);
+	if (err)
+		return err;
+	err = truncate_path(&p, size);
+	path_put(&p);
+	return err;
+}
+
+long sys_ftruncate(int fd, s64 size)
+{
+	struct fdref r;
+	struct vnode *vn;
+	int err;
+
+	if (size < 0)
+		return -EINVAL;
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	vn = r.file->f_vnode;
+	if (!vn || !vnode_is_reg(vn) || !file_writable(r.file))
+		err = -EINVAL;
+	else
+		err = size_check(vn, size);
+	if (!err)
+		err = vnode_truncate(vn, size);
+	fd_put(&r);
+	return err;
+}
+
+/* Reserve space: every page of the range is made. v_lock held for writing. */
+static int allocate_locked(struct vnode *vn, s64 off, s64 end)
+{
+	struct vm_object *vo = &vn->v_object;
+	const struct vm_pager *pager = vo->vo_pager;
+	u64 last = (u64)(end - 1) >> PAGE_SHIFT;
+
+	for (u64 i = (u64)off >> PAGE_SHIFT; i <= last; i++) {
+		struct page *pg;
+		int err = pager && pager->vp_make_writable ? pager->vp_make_writable(vo, i) : 0;
+
+		if (!err)
+			err = vm_object_getpage(vo, i, &pg);
+		if (err)
+			return err;
+		page_put(pg);
+		if (signal_pending_slow(current))
+			return -EINTR;
+		sched_relax();
+	}
+	return 0;
+}
+
+static int fallocate_vnode(struct vnode *vn, int mode, s64 off, s64 end)
+{
+	struct vattr va = { .va_valid = ATTR_SIZE | ATTR_MTIME, .va_size = end };
+	int err = 0;
+
+	rwlock_write(&vn->v_lock);
+	if (!(mode & FALLOC_FL_KEEP_SIZE))
+		err = size_check(vn, end);
+	if (!err && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
+		err = pagecache_zero(vn, off, min(end, round_up(vn->v_size, (s64)PAGE_SIZE)));
+	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
+		err = allocate_locked(vn, off, end);
+	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > vn->v_size) {
+		vtime_now(&va.va_mtime);
+		err = vnode_setattr(vn, &va);
+	} else if (!err) {
+		vnode_touch(vn, false, true, true);
+	}
+	rwlock_write_unlock(&vn->v_lock);
+	return err;
+}
+
+static int fallocate_file(struct file *f, int mode, s64 off, s64 len)
+{
+	struct vnode *vn = f->f_vnode;
+	s64 end;
+
+	if (off < 0 || len <= 0)
+		return -EINVAL;
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) &&
+	    mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if (!file_writable(f))
+		return -EBADF;
+	if (!vn || S_ISFIFO(vn->v_mode))
+		return -ESPIPE;
+	if (vnode_is_dir(vn))
+		return -EISDIR;
+	if (!vnode_is_reg(vn))
+		return -ENODEV;
+	if (__builtin_add_overflow(off, len, &end) || end > FILE_MAX_SIZE)
+		return -EFBIG;
+	if (!(vn->v_flags & VNF_SPARSE))
+		return -EOPNOTSUPP;
+	return fallocate_vnode(vn, mode, off, end);
+}
+
+long sys_fallocate(int fd, int mode, s64 off, s64 len)
+{
+	struct fdref r;
+	int err;
+
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	err = fallocate_file(r.file, mode, off, len);
+	fd_put(&r);
+	return err;
+}
+
+/* Advice about access to come; the cache needs none of it, so checking it is all there is. */
+long sys_fadvise64(int fd, s64 off, s64 len, int advice)
+{
+	struct fdref r;
+	long ret = 0;
+
+	(void)off;
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	if (r.file->f_vnode ? S_ISFIFO(r.file->f_vnode->v_mode) : S_ISFIFO(r.file->f_anon_mode))
+		ret = -ESPIPE;
+	else if (len < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE)
+		ret = -EINVAL;
+	fd_put(&r);
+	return ret;
+}
+
+/* Fill the pages of the range now, so that a later read finds them. */
+long sys_readahead(int fd, s64 off, size_t n)
+{
+	struct fdref r;
+	struct vnode *vn;
+	long ret = 0;
+
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	vn = r.file->f_vnode;
+	if (!file_readable(r.file))
+		ret = -EBADF;
+	else if (!vn || !vnode_is_reg(vn) || off < 0)
+		ret = -EINVAL;
+	else if (!(vn->v_flags & VNF_SPARSE) && vn->v_object.vo_owner) {
+		u64 end = min((u64)off + n, (u64)vn->v_size);
+
+		for (u64 at = (u64)off; at < end && !ret; at += PAGE_SIZE) {
+			struct page *pg;
+
+			ret = vm_object_getpage(&vn->v_object, at >> PAGE_SHIFT, &pg);
+			if (!ret)
+				page_put(pg);
+		}
+	}
+	fd_put(&r);
+	return ret;
+}
+
+static long do_fsync(int fd, bool datasync)
+{
+	struct fdref r;
+	long ret;
+
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	ret = r.file->f_ops->fo_fsync ? r.file->f_ops->fo_fsync(r.file, datasync) : -EINVAL;
+	fd_put(&r);
+	return ret;
+}
+
+long sys_fsync(int fd)
+{
+	return do_fsync(fd, false);
+}
+
+long sys_fdatasync(int fd)
+{
+	return do_fsync(fd, true);
+}
+
+long sys_sync(void)
+{
+	fs_sync_all(true);
+	return 0;
+}
+
+long sys_syncfs(int fd)
+{
+	struct fdref r;
+	struct vnode *vn;
+	long ret = 0;
+
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	vn = r.file->f_vnode;
+	if (vn && vn->v_sb->sb_type->ft_sync)
+		ret = vn->v_sb->sb_type->ft_sync(vn->v_sb, true);
+	fd_put(&r);
+	return ret;
+}
+
+long sys_sync_file_range(int fd, s64 off, s64 len, unsigned int flags)
+{
+	struct fdref r;
+	struct vnode *vn;
+	long ret = 0;
+
+	if (flags & ~(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+		      SYNC_FILE_RANGE_WAIT_AFTER))
+		return -EINVAL;
+	if (off < 0 || len < 0 || off + len < off)
+		return -EINVAL;
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	vn = r.file->f_vnode;
+	if (!vn || !(vnode_is_reg(vn) || vnode_is_dir(vn) || S_ISBLK(vn->v_mode) ||
+		     S_ISLNK(vn->v_mode)))
+		ret = -ESPIPE;
+	else if ((flags & SYNC_FILE_RANGE_WRITE) && r.file->f_ops->fo_fsync)
+		ret = r.file->f_ops->fo_fsync(r.file, true);
+	fd_put(&r);
+	return ret;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls that make, copy and close descriptors, fcntl(2) and ioctl(2).
+ */
+#include <abi/ioctl.h>
+#include <abi/termios.h>
+#include <errno.h>
+#include <kassert.h>
+#include "fs/fdtable.h"
+#include "fs/file.h"
+#include "fs/locks.h"
+#include "fs/namei.h"
+#include "fs/sys_file.h"
+#include "fs/vnode.h"
+#include "fs/walk.h"
+#include "kernel/core/proc.h"
+#include "mm/uaccess.h"
+
+/* Flags that F_SETFL may change. */
+#define SETFL_MASK	(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+
+static long do_open(int dirfd, const char *name, int flags, mode_t mode)
+{
+	struct file *f;
+	int fd, err;
+
+	/* The number first: with none left, nothing may be created. */
+	fd = fd_reserve(0, flags & O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	err = path_open(dirfd, name, flags, mode, &f);
+	if (err) {
+		fd_unreserve(fd);
+		return err;
+	}
+	fd_fill(fd, f);
+	return fd;
+}
+
+long sys_openat(int dirfd, const char __user *name, int flags, mode_t mode)
+{
+	struct pathbuf pb;
+	long ret = pathbuf_get(&pb, name);
+
+	if (ret)
+		return ret;
+	ret = do_open(dirfd, pb.pb_name, flags, mode);
+	pathbuf_put(&pb);
+	return ret;
+}
+
+long sys_open(const char __user *name, int flags, mode_t mode)
+{
+	return sys_openat(AT_FDCWD, name, flags, mode);
+}
+
+long sys_creat(const char __user *name, mode_t mode)
+{
+	return sys_openat(AT_FDCWD, name, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+long sys_close(int fd)
+{
+	return fd_close(fd);
+}
+
+long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	int err;
+
+	if ((flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
+		return -EINVAL;
+	if (flags & CLOSE_RANGE_UNSHARE) {
+		err = fdtable_unshare(current_proc());
+		if (err)
+			return err;
+	}
+	fd_close_range(first, last, flags & CLOSE_RANGE_CLOEXEC);
+	return 0;
+}
+
+/* The smallest number >= min_fd becomes another name of fd's open file. */
+static long dup_at(int fd, int min_fd, bool cloexec)
+{
+	struct fdref r;
+	long ret;
+
+	if (!fd_get_any(fd, &r))
+		return -EBADF;
+	file_get(r.file);
+	ret = fd_install(r.file, min_fd, cloexec);
+	if (ret < 0)
+		file_put(r.file);
+	fd_put(&r);
+	return ret;
+}
+
+long sys_dup(int fd)
+{
+	return dup_at(fd, 0, false);
+}
+
+static long dup_to(int oldfd, int newfd, bool cloexec)
+{
+	struct fdref r;
+	long ret;
+
+	if (!fd_get_any(oldfd, &r))
+		return -EBADF;
+	/* r.file stays valid: fd_replace() closes newfd's file, not this one. */
+	ret = fd_replace(newfd, r.file, cloexec);
+	fd_put(&r);
+	return ret;
+}
+
+long sys_dup2(int oldfd, int newfd)
+{
+	struct fdref r;
+
+	if (oldfd != newfd)
+		return dup_to(oldfd, newfd, false);
+	if (!fd_get_any(oldfd, &r))
+		return -EBADF;
+	fd_put(&r);
+	return newfd;
+}
+
+long sys_dup3(int oldfd, int newfd, int flags)
+{
+	if ((flags & ~O_CLOEXEC) || oldfd == newfd)
+		return -EINVAL;
+	return dup_to(oldfd, newfd, flags & O_CLOEXEC);
+}
+
+static long set_flags(struct file *f, u32 arg)
+{
+	struct vnode *vn = f->f_vnode;
+
+	if (((arg ^ f->f_flags) & O_NOATIME & arg) && vn && !vnode_owner(vn, cred_current()))
+		return -EPERM;
+	if ((arg & O_DIRECT) && vn && vnode_is_reg(vn) && !(vn->v_flags & VNF_ODIRECT))
+		return -EINVAL;
+	spin_lock(&f->f_lock);
+	WRITE_ONCE(f->f_flags, (f->f_flags & ~SETFL_MASK) | (arg & SETFL_MASK));
+	spin_unlock(&f->f_lock);
+	return 0;
+}
+
+/* Those that concern the descriptor, and work for O_PATH files too. */
+static long fcntl_fd(int fd, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		if (arg >= proc_rlimit(RLIMIT_NOFILE))
+			return -EINVAL;
+		return dup_at(fd, (int)arg, cmd == F_DUPFD_CLOEXEC);
+	case F_GETFD:
+		return fd_get_cloexec(fd);
+	default:
+		return fd_set_cloexec(fd, arg & FD_CLOEXEC);
+	}
+}
+
+static long fcntl_file(struct file *f, int fd, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case F_SETFL:
+		return set_flags(f, (u32)arg);
+	case F_GETLK:
+	case F_SETLK:
+	case F_SETLKW:
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return locks_fcntl(f, fd, cmd, (struct flock __user *)arg);
+	case F_SETPIPE_SZ:
+	case F_GETPIPE_SZ:
+		/* Pipes answer this themselves; as an ioctl it fits their file_ops. */
+		if (f->f_ops->fo_ioctl && S_ISFIFO(f->f_vnode ? f->f_vnode->v_mode : f->f_anon_mode))
+			return f->f_ops->fo_ioctl(f, cmd, arg);
+		return -EBADF;
+	default:
+		return -EINVAL;
+	}
+}
+
+long sys_fcntl(int fd, unsigned int cmd, unsigned long arg)
+{
+	struct fdref r;
+	long ret;
+
+	switch (cmd) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+	case F_GETFD:
+	case F_SETFD:
+		return fcntl_fd(fd, cmd, arg);
+	}
+	if (!fd_get_any(fd, &r))
+		return -EBADF;
+	if (cmd == F_GETFL)
+		ret = r.file->f_flags;
+	else if (r.file->f_mode & FMODE_PATH)
+		ret = -EBADF;
+	else
+		ret = fcntl_file(r.file, fd, cmd, arg);
+	fd_put(&r);
+	return ret;
+}
+
+static long ioctl_nonblock(struct file *f, const void __user *arg)
+{
+	u32 on;
+
+	if (get_user_u32(&on, arg))
+		return -EFAULT;
+	return set_flags(f, on ? f->f_flags | O_NONBLOCK : f->f_flags & ~O_NONBLOCK);
+}
+
+/* Commands that every file understands, then the file's own. */
+long sys_ioctl(int fd, unsigned int cmd, unsigned long arg)
+{
+	struct fdref r;
+	long ret;
+
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	switch (cmd) {
+	case FIOCLEX:
+		ret = fd_set_cloexec(fd, true);
+		break;
+	case FIONCLEX:
+		ret = fd_set_cloexec(fd, false);
+		break;
+	case FIONBIO:
+		ret = ioctl_nonblock(r.file, (const void __user *)arg);
+		break;
+	default:
+		ret = r.file->f_ops->fo_ioctl ? r.file->f_ops->fo_ioctl(r.file, cmd, arg)
+					      : -ENOTTY;
+	}
+	fd_put(&r);
+	return ret;
+}
+
+long sys_flock(int fd, int op)
+{
+	struct fdref r;
+	long ret;
+
+	if (!fd_get(fd, &r))
+		return -EBADF;
+	ret = r.file->f_vnode ? locks_flock(r.file, op) : -EBADF;
+	fd_put(&r);
+	return ret;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Credentials. See cred.h for the rule: what is published is never written to.
+ */
+#include <errno.h>
+#include "kernel/core/cred.h"
+#include "kernel/core/proc.h"
+#include "mm/slab.h"
+
+struct cred cred_root = { .cr_ref = REFCOUNT_INIT(1) };
+
+struct cred *cred_get(struct cred *cr)
+{
+	refcount_inc(&cr->cr_ref);
+	return cr;
+}
+
+void cred_put(struct cred *cr)
+{
+	if (refcount_put_and_test(&cr->cr_ref))
+		kfree(cr);
+}
+
+int cred_copy(const struct cred *from, struct cred **out)
+{
+	struct cred *cr = kmalloc(sizeof(*cr), ALLOC_WAIT);
+
+	if (!cr)
+		return -ENOMEM;
+	*cr = *from;
+	refcount_set(&cr->cr_ref, 1);
+	*out = cr;
+	return 0;
+}
+
+bool cred_privileged(const struct cred *cr)
+{
+	return cr->cr_euid == 0;
+}
+
+bool cred_in_group(const struct cred *cr, gid_t gid)
+{
+	if (cr->cr_fsgid == gid)
+		return true;
+	for (unsigned int i = 0; i < cr->cr_ngroups; i++)
+		if (cr->cr_groups[i] == gid)
+			return true;
+	return false;
+}
+
+struct cred *cred_current(void)
+{
+	return current_proc()->p_cred;
+}
+
+/*
+ * Another thread of this process may be looking at the old credentials without
+ * a reference (cred_current). A process with several threads therefore keeps
+ * them until it ends; one without puts them at once.
+ */
+void cred_replace(struct cred *cr)
+{
+	struct proc *p = current_proc();
+	struct cred *old;
+
+	spin_lock(&proctree_lock);
+	spin_lock(&p->p_lock);
+	old = p->p_cred;
+	p->p_cred = cr;
+	if (p->p_nthreads > 1) {
+		old->cr_next = p->p_old_creds;
+		p->p_old_creds = old;
+		old = NULL;
+	}
+	spin_unlock(&p->p_lock);
+	spin_unlock(&proctree_lock);
+	if (old)
+		cred_put(old);
+}
+
+void cred_put_all(struct proc *p)
+{
+	while (p->p_old_creds) {
+		struct cred *old = p->p_old_creds;
+
+		p->p_old_creds = old->cr_next;
+		cred_put(old);
+	}
+	cred_put(p->p_cred);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of the address-space code (space.c, map.c, remap.c, zap.c, vmcopy.c,
+ * fault.c): areas and page-table entries. Unless said otherwise the caller holds
+ * vm_lock for writing.
+ */
+#ifndef MM_AREA_H
+#define MM_AREA_H
+
+#include "kernel/x86/cpu.h"
+#include "mm/page.h"
+#include "mm/space.h"
+
+struct vm_object;
+
+/* ---- space.c: areas and their tree ---- */
+
+/* Not yet linked; takes a reference on obj. NULL: out of memory. No lock needed. */
+struct vmarea *area_create(struct vmspace *vm, vaddr_t start, vaddr_t end,
+			   u32 flags, struct vm_object *obj, u64 offset);
+void area_link(struct vmspace *vm, struct vmarea *a);
+/* The same for an area above all others: no search. */
+void area_link_last(struct vmspace *vm, struct vmarea *last, struct vmarea *a);
+void area_unlink(struct vmspace *vm, struct vmarea *a);
+/* Frees an unlinked area and its reference; without vm_lock, since the last reference of a file may do I/O. */
+void area_free(struct vmarea *a);
+void area_free_list(struct list_head *dead);
+/* Move an area's bounds, within the gap around it; start moves the offset along. */
+void area_set_bounds(struct vmspace *vm, struct vmarea *a, vaddr_t start,
+		     vaddr_t end);
+void area_set_flags(struct vmspace *vm, struct vmarea *a, u32 flags);
+/* Cut a in two at addr, which becomes the start of the upper half: *upper. -ENOMEM. */
+int area_split(struct vmspace *vm, struct vmarea *a, vaddr_t addr,
+	       struct vmarea **upper);
+/* Join a with the areas before and behind where nothing tells them apart; what became superfluous goes on dead. */
+struct vmarea *area_merge(struct vmspace *vm, struct vmarea *a,
+			  struct list_head *dead);
+/* First area that overlaps [start, end), or NULL. vm_lock held. */
+struct vmarea *area_overlap(struct vmspace *vm, vaddr_t start, vaddr_t end);
+
+static inline u64 area_pages(const struct vmarea *a)
+{
+	return (a->va_end - a->va_start) >> PAGE_SHIFT;
+}
+
+/* Could b, behind a without a gap, be one area with it? */
+static inline bool area_mergeable(const struct vmarea *a, const struct vmarea *b)
+{
+	return a->va_end == b->va_start && a->va_flags == b->va_flags &&
+	       a->va_object == b->va_object &&
+	       (!a->va_object ||
+		a->va_offset + (a->va_end - a->va_start) == b->va_offset);
+}
+
+/* The lowest address that a mapping below a may not touch. */
+static inline vaddr_t area_lower_bound(const struct vmarea *a)
+{
+	if (!(a->va_flags & VA_STACK))
+		return a->va_start;
+	return a->va_start > VM_STACK_GAP ? a->va_start - VM_STACK_GAP : 0;
+}
+
+/* Object page that is mapped at va. */
+static inline u64 area_index(const struct vmarea *a, vaddr_t va)
+{
+	return (va - a->va_start + a->va_offset) >> PAGE_SHIFT;
+}
+
+/* ---- map.c ---- */
+
+int vm_unmap_locked(struct vmspace *vm, vaddr_t start, vaddr_t end,
+		    struct list_head *dead);
+/* Enter an area over a free range, or let a neighbour grow over it; *want is a pattern, not linked. -ENOMEM. */
+int area_enter(struct vmspace *vm, const struct vmarea *want,
+	       struct list_head *dead);
+/* May the space grow by pages with these flags? RLIMIT_AS, RLIMIT_DATA, obvious overcommit. */
+bool vm_may_grow(struct vmspace *vm, u64 pages, u32 flags);
+/* May pages more be private and writable? RLIMIT_DATA, obvious overcommit. */
+bool vm_may_grow_data(struct vmspace *vm, u64 pages, u32 flags);
+/* May pages more be locked? RLIMIT_MEMLOCK. */
+bool vm_may_lock(struct vmspace *vm, u64 pages);
+/* Highest free range of len below top and above bottom; 0: none. */
+vaddr_t vm_find_gap(struct vmspace *vm, u64 len, unsigned int how);
+/* The range before end has become free: the gap it is part of may be larger than vm_gap_max. */
+void vm_gap_opened(struct vmspace *vm, vaddr_t end);
+
+/* ---- zap.c: page-table entries of ranges ---- */
+
+#define GATHER_PAGES	64
+
+/* Pages whose entries are cleared and that wait for the TLB flush. */
+struct gather {
+	struct vmspace *g_vm;
+	struct tlb_batch g_tlb;
+	u32 g_count;
+	struct page *g_pages[GATHER_PAGES];
+};
+
+void gather_init(struct gather *g, struct vmspace *vm);
+/* Clear all entries in [start, end). Takes vm_ptlock; vm_lock for reading, or the vo_lock of the area's object, held. */
+void vm_zap(struct gather *g, vaddr_t start, vaddr_t end);
+/* Flush and let the pages go. No spin lock but a vo_lock held. */
+void gather_finish(struct gather *g);
+/* The same for an address space that nobody uses or sees any more: no lock, no flush. */
+void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end);
+/* Make the entries of [start, end) in a agree with its flags. */
+void vm_update_entries(struct vmspace *vm, struct vmarea *a, vaddr_t start,
+		       vaddr_t end, struct tlb_batch *tb);
+/* pmap_lookup_alloc() that waits for memory; no spin lock held. NULL: out of memory. */
+pte_t *vm_pte_alloc(struct vmspace *vm, vaddr_t va);
+
+/* Resident pages come / go; vm_ptlock held, or vm dying. */
+static inline void vm_rss_add(struct vmspace *vm, s64 n)
+{
+	u64 rss = (u64)atomic64_read(&vm->vm_rss);
+
+	if (n < 0 && rss > vm->vm_maxrss)
+		vm->vm_maxrss = rss;
+	atomic64_set(&vm->vm_rss, (s64)rss + n);
+}
+
+/* Entry bits of a page in a, without the right to write. */
+static inline pte_t area_pte(const struct vmarea *a)
+{
+	pte_t e = PTE_P | PTE_U | PTE_A;
+
+	if (!(a->va_flags & VA_EXEC) && cpu_features.nx)
+		e |= PTE_NX;
+	return e;
+}
+
+#endif

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page faults. The CPU comes here through page_fault(), the kernel on behalf of
+ * somebody through vm_fault(). Which case it is depends on the area and the entry:
+ *
+ *	no area ------------------------ just below a stack: grow it; else SIGSEGV (MAPERR)
+ *	area without that right -------- SIGSEGV (ACCERR)
+ *	entry allows it by now --------- another thread was faster: done
+ *	entry present, write, private:
+ *	    page is ours alone --------- take it over: make it writable
+ *	    else ----------------------- copy on write
+ *	nothing there, anonymous:
+ *	    read ----------------------- map the zero page, copy-on-write
+ *	    write ---------------------- a fresh zeroed page, writable and dirty
+ *	nothing there, object:
+ *	    past its end --------------- SIGBUS
+ *	    not in memory -------------- drop all locks, have it brought in, start over
+ *	    read ----------------------- map it and its neighbours that are in memory
+ *	    write, private ------------- copy it
+ *	    write, shared -------------- announce the write to the pager, map it writable
+ *
+ * In a private mapping an entry without PTE_COW is a page of our own; pages of the
+ * object, the zero page, and pages shared with a relative since fork have PTE_COW.
+ *
+ * What is found out with vm_lock held for reading stays true: tables are not freed, areas not
+ * changed. But other threads fault, too, and objects are truncated, so the entry is
+ * compared once more under vm_ptlock before it is replaced. A page of an object must
+ * then still be in it and before its end: truncation first changes these two
+ * and takes vm_ptlock afterwards to clear entries.
+ *
+ * Sleeps; interrupts on.
+ */
+#include <abi/signal.h>
+#include <errno.h>
+#include <kassert.h>
+#include <kernel/upcalls.h>
+#include "kernel/core/proc.h"
+#include "kernel/core/trace.h"
+#include "kernel/lib/string.h"
+#include "kernel/x86/frame.h"
+#include "mm/area.h"
+#include "mm/object.h"
+#include "mm/uaccess.h"
+
+#define AROUND_PAGES	16		/* mapped by one fault, at most */
+
+/* What has to be done without locks before the next try. */
+enum fault_more {
+	FAULT_DONE,
+	FAULT_GROW,			/* the stack */
+	FAULT_IO,			/* the object's page */
+	FAULT_TABLES,			/* memory for page tables */
+};
+
+struct fault {
+	struct vmspace *f_vm;
+	vaddr_t f_va;			/* of the page */
+	unsigned int f_access;		/* VNF_* */
+	struct vmarea *f_area;		/* vm_lock held */
+	struct vm_object *f_object;	/* for FAULT_IO: a reference */
+	u64 f_index;			/* page in the object */
+	struct page *f_page;		/* brought in for us; held until we are through */
+	bool f_major;			/* there was I/O */
+	bool f_announced;		/* pager knows that f_page will be written */
+};
+
+/* True while user copies must not fault pages in; this CPU. */
+DEFINE_PERCPU(bool, user_nofault);
+
+/* ---- anonymous memory -------------------------------------------------------- */
+
+/* Enter pg in an empty entry, or let go of it if that is not empty any more. */
+static int install(struct fault *f, pte_t *pte, struct page *pg, pte_t e)
+{
+	struct vmspace *vm = f->f_vm;
+	bool raced;
+
+	spin_lock(&vm->vm_ptlock);
+	if (!pte)
+		pte = pmap_lookup_alloc(&vm->vm_pmap, f->f_va);
+	raced = !pte || *pte;
+	if (likely(!raced)) {
+		WRITE_ONCE(*pte, page_to_phys(pg) | e);
+		vm_rss_add(vm, 1);
+	}
+	spin_unlock(&vm->vm_ptlock);
+	if (unlikely(raced))
+		page_put(pg);
+	return pte ? FAULT_DONE : FAULT_TABLES;
+}
+
+static int fault_zero(struct fault *f, pte_t *pte)
+{
+	struct page *pg = zero_page;
+	pte_t e = area_pte(f->f_area);
+
+	if (f->f_access & VF_WRITE) {
+		pg = page_alloc(0, ALLOC_ZERO | ALLOC_USER);
+		if (!pg)
+			return -ENOMEM;
+		e |= PTE_W | PTE_D;
+	} else {
+		page_get(pg);
+		e |= PTE_COW;
+	}
+	return install(f, pte, pg, e);
+}
+
+/* The last owner of a copy-on-write page writes: it is its own from now on. */
+static bool take_over(struct fault *f, pte_t *pte, pte_t old, struct page *pg)
+{
+	struct vmspace *vm = f->f_vm;
+	bool ours;
+
+	if (pg->pg_flags & PG_CACHE || atomic_read(&pg->pg_ref) != 1)
+		return false;
+	spin_lock(&vm->vm_ptlock);
+	/* One reference, and it is this entry's: nobody else can get at the page. */
+	ours = *pte == old && atomic_read(&pg->pg_ref) == 1;
+	if (ours)
+		WRITE_ONCE(*pte, (old & ~PTE_COW) | PTE_W | PTE_D);
+	spin_unlock(&vm->vm_ptlock);
+	/* A right was added: no flush, a stale entry elsewhere only faults. */
+	return ours;
+}
+
+static int fault_cow(struct fault *f, pte_t *pte, pte_t old)
+{
+	struct vmspace *vm = f->f_vm;
+	struct page *from = phys_to_page(pte_paddr(old)), *pg;
+	bool same;
+
+	if (take_over(f, pte, old, from))
+		return FAULT_DONE;
+	pg = page_alloc(0, ALLOC_USER | (from == zero_page ? ALLOC_ZERO : 0));
+	if (!pg)
+		return -ENOMEM;
+	/*
+	 * No reference on from, though another thread may replace the entry and
+	 * the page be freed while we copy: then the entry has changed for good
+	 * (only fork makes entries copy-on-write), and the copy is thrown away.
+	 */
+	if (from != zero_page)
+		copy_page(page_to_virt(pg), page_to_virt(from));
+	spin_lock(&vm->vm_ptlock);
+	same = *pte == old;
+	if (likely(same)) {
+		/* Nobody may read the old page when somebody can write the new one. */
+		WRITE_ONCE(*pte, 0);
+		tlb_flush_page(&vm->vm_pmap, f->f_va);
+		WRITE_ONCE(*pte, page_to_phys(pg) | area_pte(f->f_area) |
+				 PTE_W | PTE_D);
+	}
+	spin_unlock(&vm->vm_ptlock);
+	page_put(same ? from : pg);
+	return FAULT_DONE;
+}
+
+/* ---- objects ----------------------------------------------------------------- */
+
+static u64 object_pages(const struct vm_object *vo)
+{
+	return DIV_ROUND_UP(READ_ONCE(vo->vo_size), PAGE_SIZE);
+}
+
+/* vm_ptlock held: may page index of vo be entered still? See the head of this file. */
+static bool still_there(const struct vm_object *vo, const struct page *pg,
+			u64 index)
+{
+	return READ_ONCE(pg->pg_object) == vo && index < object_pages(vo);
+}
+
+static int need_io(struct fault *f)
+{
+	vm_object_get(f->f_area->va_object);
+	f->f_object = f->f_area->va_object;
+	return FAULT_IO;
+}
+
+/* A write to a private mapping of a page that is not mapped yet: map a copy. */
+static int fault_private_copy(struct fault *f, pte_t *pte, struct page *from)
+{
+	struct vm_object *vo = f->f_area->va_object;
+	struct page *pg = page_alloc(0, ALLOC_USER);
+	bool there;
+
+	if (!pg) {
+		page_put(from);
+		return -ENOMEM;
+	}
+	copy_page(page_to_virt(pg), page_to_virt(from));
+	spin_lock(&f->f_vm->vm_ptlock);
+	there = still_there(vo, from, f->f_index) && !*pte;
+	if (likely(there)) {
+		WRITE_ONCE(*pte, page_to_phys(pg) | area_pte(f->f_area) |
+				 PTE_W | PTE_D);
+		vm_rss_add(f->f_vm, 1);
+	}
+	spin_unlock(&f->f_vm->vm_ptlock);
+	page_put(from);
+	if (unlikely(!there))
+		page_put(pg);
+	return FAULT_DONE;
+}
+
+/* A write to a shared mapping; the page may be mapped read-only already. */
+static int fault_shared_write(struct fault *f, pte_t *pte, struct page *pg)
+{
+	struct vm_object *vo = f->f_area->va_object;
+	struct vmspace *vm = f->f_vm;
+	paddr_t pa = page_to_phys(pg);
+	bool spare = true;
+
+	if (!vm_object_memory_only(vo)) {
+		if (!f->f_announced || f->f_page != pg) {
+			page_put(pg);
+			return need_io(f);
+		}
+		vm_object_mark_dirty(vo, pg);
+	}
+	spin_lock(&vm->vm_ptlock);
+	if (!*pte && still_there(vo, pg, f->f_index)) {
+		WRITE_ONCE(*pte, pa | area_pte(f->f_area) | PTE_W | PTE_D);
+		vm_rss_add(vm, 1);
+		spare = false;
+	} else if (*pte & PTE_P && pte_paddr(*pte) == pa) {
+		WRITE_ONCE(*pte, *pte | PTE_W | PTE_D);
+	}
+	spin_unlock(&vm->vm_ptlock);
+	if (spare)
+		page_put(pg);
+	return FAULT_DONE;
+}
+
+static int fault_object_write(struct fault *f, pte_t *pte)
+{
+	struct page *pg = vm_object_lookup(f->f_area->va_object, f->f_index);
+
+	if (!pg)
+		return need_io(f);
+	if (f->f_area->va_flags & VA_SHARED)
+		return fault_shared_write(f, pte, pg);
+	return fault_private_copy(f, pte, pg);
+}
+
+/*
+ * A read: map all pages of the aligned block around f_va that are in memory
+ * and not mapped. The block lies in one page table.
+ */
+static int fault_object_read(struct fault *f, pte_t *pte)
+{
+	struct vmarea *a = f->f_area;
+	struct vm_object *vo = a->va_object;
+	struct vmspace *vm = f->f_vm;
+	const u64 block = AROUND_PAGES * PAGE_SIZE;
+	vaddr_t lo = max(a->va_start, round_down(f->f_va, block));
+	vaddr_t hi = min(a->va_end, round_down(f->f_va, block) + block);
+	u64 first = area_index(a, lo), want = 0;
+	unsigned int n = (hi - lo) >> PAGE_SHIFT, at = (f->f_va - lo) >> PAGE_SHIFT;
+	struct page *pages[AROUND_PAGES];
+	pte_t e = area_pte(a);
+	s64 mapped = 0;
+	bool found;
+
+	if (!(a->va_flags & VA_SHARED))
+		e |= PTE_COW;
+	else if (a->va_flags & VA_WRITE && vm_object_memory_only(vo))
+		e |= PTE_W | PTE_D;
+	pte -= at;
+	for (unsigned int i = 0; i < n; i++)
+		want |= (u64)!READ_ONCE(pte[i]) << i;
+	vm_object_lookup_range(vo, first, n, want, pages);
+	found = pages[at] != NULL || !(want & 1ul << at);
+	spin_lock(&vm->vm_ptlock);
+	for (unsigned int i = 0; i < n; i++) {
+		if (!pages[i] || pte[i] || !still_there(vo, pages[i], first + i))
+			continue;
+		WRITE_ONCE(pte[i], page_to_phys(pages[i]) | e);
+		pages[i] = NULL;
+		mapped++;
+	}
+	vm_rss_add(vm, mapped);
+	spin_unlock(&vm->vm_ptlock);
+	for (unsigned int i = 0; mapped < n && i < n; i++)
+		if (unlikely(pages[i] != NULL))
+			page_put(pages[i]);
+	return found ? FAULT_DONE : need_io(f);
+}
+
+static int fault_object(struct fault *f, pte_t *pte)
+{
+	struct vmspace *vm = f->f_vm;
+
+	f->f_index = area_index(f->f_area, f->f_va);
+	if (f->f_index >= object_pages(f->f_area->va_object))
+		return -EIO;
+	if (!pte) {
+		spin_lock(&vm->vm_ptlock);
+		pte = pmap_lookup_alloc(&vm->vm_pmap, f->f_va);
+		spin_unlock(&vm->vm_ptlock);
+		if (!pte)
+			return FAULT_TABLES;
+	}
+	return f->f_access & VF_WRITE ? fault_object_write(f, pte) :
+					fault_object_read(f, pte);
+}
+
+/* ---- the routine -------------------------------------------------------------- */
+
+static bool access_allowed(const struct vmarea *a, unsigned int access)
+{
+	if (access & VF_WRITE)
+		return a->va_flags & VA_WRITE;
+	if (access & VF_EXEC)
+		return a->va_flags & VA_EXEC;
+	/* x86 cannot grant writing or executing without reading. */
+	return a->va_flags & VA_PROT;
+}
+
+/* One try, vm_lock held for reading: enum fault_more or -errno. */
+static int fault_locked(struct fault *f)
+{
+	struct vmspace *vm = f->f_vm;
+	struct vmarea *a = vm_find(vm, f->f_va);
+	pte_t *pte, e;
+
+	if (unlikely(!a || f->f_va < a->va_start))
+		return a && a->va_flags & VA_STACK ? FAULT_GROW : -EFAULT;
+	if (unlikely(!access_allowed(a, f->f_access)))
+		return -EACCES;
+	f->f_area = a;
+	pte = pmap_lookup(&vm->vm_pmap, f->f_va);
+	e = pte ? READ_ONCE(*pte) : 0;
+	if (e & PTE_P) {
+		if (!(f->f_access & VF_WRITE) || e & PTE_W)
+			return FAULT_DONE;
+		if (!(a->va_flags & VA_SHARED))
+			return fault_cow(f, pte, e);
+	}
+	KASSERT(!(e & PTE_HIDDEN));
+	return a->va_object ? fault_object(f, pte) : fault_zero(f, pte);
+}
+
+/* Extend the stack area down to the fault. 0, -EFAULT where it may not grow. */
+static int grow_stack(struct fault *f)
+{
+	struct vmspace *vm = f->f_vm;
+	struct vmarea *a, *prev;
+	int err = -EFAULT;
+	u64 pages;
+
+	rwlock_write(&vm->vm_lock);
+	a = vm_find(vm, f->f_va);
+	if (!a || (f->f_va < a->va_start && !(a->va_flags & VA_STACK)))
+		goto out;
+	err = 0;
+	if (f->f_va >= a->va_start)
+		goto out;		/* another thread was faster */
+	err = -EFAULT;
+	prev = vm_prev(a);
+	pages = (a->va_start - f->f_va) >> PAGE_SHIFT;
+	if (f->f_va < VM_MIN_ADDR ||
+	    a->va_end - f->f_va > proc_rlimit(RLIMIT_STACK))
+		goto out;
+	if (prev && prev->va_flags & VA_PROT && !(prev->va_flags & VA_STACK) &&
+	    f->f_va - prev->va_end < VM_STACK_GAP)
+		goto out;
+	if (!vm_may_grow(vm, pages, a->va_flags) ||
+	    (a->va_flags & VA_LOCKED && !vm_may_lock(vm, pages)))
+		goto out;
+	area_set_bounds(vm, a, f->f_va, a->va_end);
+	err = 0;
+out:
+	rwlock_write_unlock(&vm->vm_lock);
+	return err;
+}
+
+/* Have the page brought in and, for a shared write, the pager told. No locks held. */
+static int bring_in(struct fault *f)
+{
+	struct vm_object *vo = f->f_object;
+	const struct vm_pager *pager = vo->vo_pager;
+	int err;
+
+	if (f->f_page)
+		page_put(f->f_page);
+	f->f_page = NULL;
+	err = vm_object_getpage(vo, f->f_index, &f->f_page);
+	f->f_major |= pager && pager->vp_fill;
+	if (!err && f->f_access & VF_WRITE && pager && pager->vp_make_writable)
+		err = pager->vp_make_writable(vo, f->f_index);
+	f->f_announced = f->f_access & VF_WRITE;
+	vm_object_put(vo);
+	return err && err != -ENOMEM ? -EIO : err;
+}
+
+int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access)
+{
+	struct fault f;
+	int r;
+
+	f.f_vm = vm;
+	f.f_va = round_down(addr, PAGE_SIZE);
+	f.f_access = access;
+	f.f_page = NULL;
+	f.f_major = false;
+	f.f_announced = false;
+
+	if (unlikely(addr >= USER_TOP))
+		return -EFAULT;
+	do {
+		rwlock_read(&vm->vm_lock);
+		r = fault_locked(&f);
+		rwlock_read_unlock(&vm->vm_lock);
+		if (likely(r <= 0))
+			break;
+		if (r == FAULT_GROW)
+			r = grow_stack(&f);
+		else if (r == FAULT_IO)
+			r = bring_in(&f);
+		else
+			r = pt_page_reserve(3);
+	} while (!r);
+	if (unlikely(f.f_page != NULL))
+		page_put(f.f_page);
+	if (unlikely(f.f_major))
+		current->t_majflt++;
+	else
+		current->t_minflt++;
+	return r;
+}
+
+/* A user thread's fault that could not be resolved. */
+static void fault_signal(int err, vaddr_t addr)
+{
+	switch (err) {
+	case -EFAULT:
+		signal_fault(SIGSEGV, SEGV_MAPERR, addr);
+		break;
+	case -EACCES:
+		signal_fault(SIGSEGV, SEGV_ACCERR, addr);
+		break;
+	case -EIO:
+		signal_fault(SIGBUS, BUS_ADRERR, addr);
+		break;
+	default:
+		/* No memory, although page_alloc() has killed whom it could. */
+		signal_fault(SIGKILL, SI_KERNEL, addr);
+	}
+}
+
+/* Upcall of kernel/x86/trap.c. False: not ours; a kernel fault then goes by the fixup table, or is a bug. */
+bool page_fault(struct trapframe *tf, vaddr_t addr, u32 err)
+{
+	bool user = frame_from_user(tf);
+	unsigned int access = 0;
+	struct vmspace *vm;
+	int r;
+
+	trace(TRACE_FAULT, addr, err, tf->tf_rip, 0);
+	if (unlikely(!user && (addr >= USER_TOP || this_cpu(user_nofault) ||
+			       !(tf->tf_rflags & RFLAGS_IF))))
+		return false;
+	vm = current_proc()->p_vm;
+	if (unlikely(!vm || err & PF_RSVD))
+		return false;
+	if (err & PF_WRITE)
+		access = VF_WRITE;
+	else if (err & PF_EXEC)
+		access = VF_EXEC;
+	r = vm_fault(vm, addr, access);
+	/* The first failure may have been injected, or memory has come back since. */
+	if (unlikely(r == -ENOMEM && user))
+		r = vm_fault(vm, addr, access);
+	if (likely(r == 0))
+		return true;
+	if (user)
+		fault_signal(r, addr);
+	return user;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What /proc/PID tells about an address space. All take vm_lock themselves and may
+ * sleep; the caller holds a reference on vm.
+ */
+#ifndef MM_REPORT_H
+#define MM_REPORT_H
+
+#include <types.h>
+
+struct statbuf;
+struct vmspace;
+
+/* In pages, as in /proc/PID/statm. */
+struct vm_count {
+	u64 vc_size, vc_resident, vc_shared, vc_text, vc_data, vc_stack,
+	    vc_locked, vc_tables, vc_maxrss;
+};
+
+/* /proc/PID/maps and smaps, in the format of proc(5). */
+void vm_report_maps(struct vmspace *vm, struct statbuf *sb);
+void vm_report_smaps(struct vmspace *vm, struct statbuf *sb);
+void vm_count_statm(struct vmspace *vm, struct vm_count *vc);
+/* Word of /proc/PID/pagemap for the page at va: bit 63 present, bit 61 of a file or shared, frame number in bits 0 to 54. */
+u64 vm_pagemap_entry(struct vmspace *vm, vaddr_t va);
+
+#endif

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# Settings for debugging the kernel; scripts/gdb/start reads them first.
+set pagination off
+set confirm off
+set disassembly-flavor att
+set print pretty on
+set architecture i386:x86-64

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tap_leak.c - reads /proc/counts and compares.
+ *
+ * The file has lines "name value".  Before each reading, 3 is written to
+ * /proc/sys/vm/drop_caches, so that what is merely cached is not counted.
+ * Everything is static: a reading must not change what it reads.
+ */
+#include "tap_leak.h"
+
+#include "tap.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_COUNTERS 24
+#define RETRY_NS 5000000
+#define RETRIES 400
+
+struct counters {
+	int n;
+	struct {
+		char name[32];
+		long value;
+	} c[MAX_COUNTERS];
+};
+
+static struct counters base, now;
+
+static void drop_caches(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "3\n", 2) != 2)
+		tap_diag("drop_caches: errno %d", errno);
+	close(fd);
+}
+
+static bool read_counters(struct counters *out)
+{
+	static char text[2048];
+	int fd = open("/proc/counts", O_RDONLY);
+	ssize_t n;
+
+	out->n = 0;
+	if (fd < 0)
+		return false;
+	close(fd);
+	drop_caches();
+	fd = open("/proc/counts", O_RDONLY);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	for (char *p = text; *p && out->n < MAX_COUNTERS;) {
+		size_t len = strcspn(p, " \t:");
+		if (len >= sizeof(out->c[0].name))
+			len = sizeof(out->c[0].name) - 1;
+		memcpy(out->c[out->n].name, p, len);
+		out->c[out->n].name[len] = '\0';
+		p += len;
+		p += strspn(p, " \t:");
+		out->c[out->n++].value = strtol(p, &p, 10);
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
+	return out->n > 0;
+}
+
+static void pause_briefly(void)
+{
+	const struct timespec ts = { .tv_nsec = RETRY_NS };
+
+	nanosleep(&ts, NULL);
+}
+
+void tap_leak_before(void)
+{
+	if (!read_counters(&now))
+		return;
+	if (base.n == 0) {
+		/* The first reading brings the files' own objects into being. */
+		read_counters(&now);
+		base = now;
+	}
+	for (int i = 0; i < now.n && i < base.n; i++)
+		if (now.c[i].value < base.c[i].value)
+			base.c[i].value = now.c[i].value;
+}
+
+static bool back_to_base(void)
+{
+	for (int i = 0; i < now.n && i < base.n; i++)
+		if (now.c[i].value > base.c[i].value)
+			return false;
+	return true;
+}
+
+bool tap_leak_after(void)
+{
+	if (base.n == 0)
+		return true;
+	for (int i = 0; i < RETRIES; i++) {
+		read_counters(&now);
+		if (back_to_base())
+			return true;
+		pause_briefly();
+	}
+	for (int i = 0; i < now.n && i < base.n; i++) {
+		if (now.c[i].value > base.c[i].value) {
+			tap_diag("leak: %s %ld %ld", base.c[i].name,
+				 base.c[i].value, now.c[i].value);
+			base.c[i].value = now.c[i].value;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: MIT
+"""The suites of tests/run_all.py: one table, and a function per kind of suite.
+
+A suite's function gets a Report and the arguments of its line in the table. It
+states results with report.check() or hands whole KTAP output to report.ktap();
+what it runs goes through report.run() or report.guest(), which keep a log.
+"""
+
+import glob
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import namedtuple
+
+import console
+import ktap
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
+GUEST = os.path.join(ROOT, "scripts", "guest")
+# Slow or busy machines: TEST_PATIENCE=3 makes every time limit three times as long.
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
+
+Result = namedtuple("Result", "status out err")
+Suite = namedtuple("Suite", "name text function arguments default",
+                   defaults=((), True))
+
+
+class Report:
+    """Results and log of one suite."""
+
+    def __init__(self, name):
+        self.leaves = []
+        folder = os.path.join(BUILD, "test-logs")
+        os.makedirs(folder, exist_ok=True)
+        self.log_name = os.path.join(folder, name + ".log")
+        self._log = open(self.log_name, "wb")
+
+    def close(self):
+        self._log.close()
+
+    def note(self, data):
+        self._log.write(data)
+
+    def count(self, state):
+        return sum(leaf.state == state for leaf in self.leaves)
+
+    def passed(self, name):
+        self.leaves.append(ktap.Leaf(name, "passed"))
+
+    def failed(self, name, detail=""):
+        self.leaves.append(ktap.Leaf(name, "failed", detail))
+
+    def skipped(self, name, why):
+        self.leaves.append(ktap.Leaf(name, "skipped", why))
+
+    def check(self, name, condition, result=None):
+        """One result; a Result explains a failure."""
+        if condition:
+            self.passed(name)
+        else:
+            self.failed(name, explain(result) if result else "")
+
+    def ktap(self, name, result):
+        """The leaves of a KTAP output. A status other than 0 without a failed
+        leaf is a failure of its own."""
+        leaves = ktap.parse(result.out.decode("utf-8", "replace"), name)
+        for leaf in leaves:
+            if not leaf.name.startswith(name):
+                leaf.name = f"{name}: {leaf.name}"
+        self.leaves += leaves
+        if result.status and all(leaf.state != "failed" for leaf in leaves):
+            self.failed(name, explain(result))
+
+    def run(self, command, data=b"", timeout=60):
+        """Runs a command to its end; a time-out counts as status 124. While it
+        runs, its output is in files beside the log."""
+        command = [str(word) for word in command]
+        self._log.write(f"$ {' '.join(command)}\n".encode())
+        self._log.flush()
+        with open(self.log_name + ".out", "w+b") as out, \
+                open(self.log_name + ".err", "w+b") as err:
+            status = self._wait(command, data, timeout * PATIENCE, out, err)
+            out.seek(0)
+            err.seek(0)
+            result = Result(status, out.read(), err.read())
+        os.unlink(out.name)
+        os.unlink(err.name)
+        self._log.write(result.out + result.err +
+                        f"[status {result.status}]\n".encode())
+        return result
+
+    def _wait(self, command, data, seconds, out, err):
+        """The command has a session of its own, which dies as a whole."""
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE,
+                                   stdout=out, stderr=err,
+                                   start_new_session=True)
+        try:
+            process.communicate(data, timeout=seconds)
+            return process.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            err.write(b"(timed out)\n")
+            return 124
+
+    def guest(self, *words, data=b"", timeout=60):
+        """Runs a program on the kernel. words: options, --, program."""
+        return self.run([GUEST, "--timeout", timeout * PATIENCE, *words],
+                        data, timeout + 30)
+
+
+def explain(result):
+    text = [f"status {result.status}"]
+    for label, data in (("stdout", result.out), ("stderr", result.err)):
+        if data:
+            lines = data.decode("utf-8", "replace").splitlines()
+            text += [f"{label}: {line}" for line in lines[-20:]]
+    return "\n".join(text)
+
+
+# ---- on the host ------------------------------------------------------------
+
+def host(report):
+    """Python's unittest on our own tools, one leaf per test method."""
+    for name in sorted(glob.glob(os.path.join(ROOT, "tests/host/test_*.py"))):
+        result = report.run([sys.executable, name, "-v"], timeout=180)
+        program = os.path.basename(name)[:-3]
+        text = result.err.decode("utf-8", "replace")
+        found = re.findall(r"^(test\w+) .*?\.\.\. (\w+)", text, re.M | re.S)
+        bad = [test for test, word in found if word not in ("ok", "skipped")]
+        for test, _ in found:
+            if test in bad:
+                trace = re.search(rf"^(?:FAIL|ERROR): {test} .*?(?=^===|\Z)",
+                                  text, re.M | re.S)
+                report.failed(f"{program}/{test}", trace[0] if trace else "")
+            else:
+                report.passed(f"{program}/{test}")
+        if not bad:
+            report.check(program, found and result.status == 0, result)
+
+
+def unit(report):
+    """The programs that the Makefile made of tests/unit/*.c."""
+    for source in sorted(glob.glob(os.path.join(ROOT, "tests/unit/*.c"))):
+        name = os.path.basename(source)[:-2]
+        result = report.run([os.path.join(BUILD, "unit", name)], timeout=120)
+        if b"1.." in result.out:
+            report.ktap(name, result)
+        else:
+            report.check(name, result.status == 0, result)
+
+
+def layers(report):
+    nm = os.environ.get("CROSS_COMPILE", "x86_64-linux-gnu-") + "nm"
+    result = report.run([sys.executable, "tests/check_layers.py", "--nm", nm,
+                         os.path.join(BUILD, "obj")])
+    report.check("layers", result.status == 0, result)
+
+
+def docs(report):
+    result = report.run([sys.executable, "tests/check_docs.py"])
+    report.check("docs", result.status == 0, result)
+
+
+def linux(report):
+    """The in-guest programs on this machine's Linux: do they test the ABI?
+    The shell scripts in our sh and in the host's: do they test shells?"""
+    report.ktap("runall", report.run([os.path.join(BUILD, "user/tests/runall")],
+                                     timeout=600))
+    for script in scripts():
+        for shell_name in (os.path.join(BUILD, "user/bin/sh"), "/bin/sh"):
+            report.ktap(f"{os.path.basename(script)} in {shell_name}",
+                        report.run(["env", f"SH={shell_name}", shell_name,
+                                    script], timeout=200))
+
+
+# ---- on the kernel ----------------------------------------------------------
+
+PIPELINE = b"cat /home/failures.txt | grep Prakhar | sort\nexit\n"
+
+
+def in_guest(report, *options):
+    """All programs of tests/guest."""
+    result = report.guest(*options, "--", "/tests/runall", timeout=300)
+    report.ktap("runall", result)
+
+
+def pipeline(report, *options, shells=(("/bin/sh",), ("/bin/busybox", "ash"))):
+    """The lecture's pipeline, fed to a shell on stdin."""
+    with open(os.path.join(ROOT, "user/rootfs/home/failures.txt"),
+              "rb") as stream:
+        lines = [line for line in stream if b"Prakhar" in line]
+    for shell in shells:
+        result = report.guest(*options, "--", *shell, data=PIPELINE)
+        report.check("pipeline in " + " ".join(shell),
+                     result.status == 0 and lines and
+                     result.out == b"".join(sorted(lines)), result)
+
+
+def expect(report, name, result, status, out=None):
+    report.check(name, result.status == status and
+                 (out is None or result.out == out), result)
+
+
+def static_binaries(report):
+    """Debian's own static programs, unchanged."""
+    count = "for i in $(seq 100); do (exit 3) || true; done; echo $((6*7))"
+    for name in ("bash", "zsh"):
+        path = f"/bin/{name}-static"
+        add = ("--add", f"{path}:/bin/{name}")
+        expect(report, f"{name}: 100 subshells", report.guest(
+            *add, "--", f"/bin/{name}", "-c", count), 0, b"42\n")
+        expect(report, f"{name}: pipeline and redirection", report.guest(
+            *add, "--", f"/bin/{name}", "-c",
+            "echo b > /tmp/x; echo a >> /tmp/x; sort < /tmp/x | tr ab AB"),
+            0, b"A\nB\n")
+        expect(report, f"{name}: status", report.guest(
+            *add, "--", f"/bin/{name}", "-c", "exit 7"), 7, b"")
+    busybox = ("--", "/bin/busybox")
+    expect(report, "ash: 100 subshells",
+           report.guest(*busybox, "ash", "-c", count), 0, b"42\n")
+    expect(report, "applets", report.guest(
+        *busybox, "ash", "-c", "mkdir /tmp/d && cd /tmp/d && seq 5 > f && "
+        "cp f g && mv g h && ln -s h l && ls && wc -l < l && md5sum f h | "
+        "cut -c1-32 | uniq | wc -l && rm -r /tmp/d && ps | grep -c ash"),
+        0, b"f\nh\nl\n5\n1\n2\n")
+
+
+def statuses(report):
+    """What scripts/guest promises to a caller."""
+    shell = ("--", "/bin/sh", "-c")
+    for name, words, status in (
+            ("true", ("--", "true"), 0),
+            ("false", ("--", "false"), 1),
+            ("exit 42", (*shell, "exit 42"), 42),
+            ("SIGSEGV", (*shell, "kill -SEGV $$"), 128 + signal.SIGSEGV),
+            ("SIGKILL", (*shell, "kill -9 $$"), 128 + signal.SIGKILL),
+            ("not found", ("--", "/bin/no-such-program"), 127),
+            ("not executable", ("--", "/home/failures.txt"), 126),
+            ("bad option", ("--no-such-option", "--", "true"), 125)):
+        expect(report, name, report.guest(*words), status, b"")
+    result = report.run([GUEST, "--timeout", 3 * PATIENCE, "--", "sleep",
+                         "1000"], timeout=60)
+    expect(report, "time-out", result, 124, b"")
+    result = report.guest(*shell, "echo c > /proc/sysrq-trigger; sleep 10")
+    report.check("panic", result.status == 134 and b"panic" in result.err and
+                 result.out == b"", result)
+
+
+def streams(report):
+    """The program's streams arrive byte for byte."""
+    data = bytes(range(256)) * 256
+    expect(report, "64 KiB of every byte through cat",
+           report.guest("--", "cat", data=data), 0, data)
+    result = report.guest("--", "/bin/sh", "-c", "echo out; echo err >&2")
+    report.check("stderr is apart", result == Result(0, b"out\n", b"err\n"),
+                 result)
+    expect(report, "end of file at once", report.guest("--", "cat"), 0, b"")
+    expect(report, "arguments", report.guest(
+        "--", "/bin/busybox", "printf", "[%s]", "a b", "", "*"), 0,
+        b"[a b][][*]")
+    expect(report, "environment and folder", report.guest(
+        "--env", "WORD=x y", "--cwd", "/tmp", "--", "/bin/sh", "-c",
+        "echo $WORD; pwd"), 0, b"x y\n/tmp\n")
+
+
+def scripts():
+    return sorted(glob.glob(os.path.join(ROOT, "tests/guest/scripts/*.sh")))
+
+
+def shell(report):
+    """tests/guest/scripts in our sh."""
+    for script in scripts():
+        name = os.path.basename(script)
+        report.ktap(name, report.guest("--", "/bin/sh",
+                                       f"/tests/scripts/{name}", timeout=200))
+
+
+def keyboard(report, *options):
+    """scripts/run at a terminal: prompt, keys, ^C, poweroff."""
+    terminal = console.Console([os.path.join(ROOT, "scripts/run"), *options],
+                               ROOT)
+    try:
+        terminal.expect(console.PROMPT, 60 * PATIENCE)
+        report.passed("prompt")
+        report.check("a line", b"42\n" in terminal.line(b"echo $((6*7))"))
+        report.check("a pipeline", b"\n3\n" in b"\n" + terminal.line(
+            b"seq 30 | grep 2 | tail -n 3 | wc -l"))
+        terminal.type(b"sleep 1000; echo status $?\r")
+        terminal.expect(rb"\n")
+        time.sleep(0.5)
+        terminal.type(b"\x03")
+        terminal.expect(console.PROMPT)
+        report.check("^C", b"130\n" in terminal.line(b"echo $?"))
+        terminal.type(b"exit\r")
+        terminal.expect(console.PROMPT)
+        report.passed("a new shell after exit")
+        terminal.type(b"poweroff\r")
+        report.check("poweroff", terminal.end(30 * PATIENCE) == 0)
+        report.check("the terminal is restored", terminal.restored())
+    except console.NotSeen as error:
+        report.failed("not seen", error.args[0].decode("utf-8", "replace"))
+    finally:
+        terminal.close()
+        report.note(terminal.log)
+
+
+def boot(report, *options):
+    """A way to boot: the keyboard on the image of `make iso`, then an image
+    made for the run with the pipeline, and one test program."""
+    keyboard(report, *(word for word in options if word in ("--iso", "--uefi")))
+    pipeline(report, *options, shells=(("/bin/sh",),))
+    report.ktap("proc", report.guest(*options, "--", "/tests/proc"))
+
+
+# Long ones first, so that the last to end are short.
+SUITES = (
+    Suite("debug-smp2", "in-guest tests, debug kernel, two CPUs", in_guest,
+          ("--debug", "--smp", "2")),
+    Suite("smp2", "in-guest tests, two CPUs", in_guest, ("--smp", "2")),
+    Suite("smp1", "in-guest tests, one CPU", in_guest),
+    Suite("nolapic", "in-guest tests on PIC and PIT", in_guest,
+          ("--append", "nolapic")),
+    Suite("uefi", "GRUB image by UEFI", boot, ("--uefi", "--mem", "256")),
+    Suite("bios", "GRUB image by BIOS", boot, ("--iso",)),
+    Suite("host", "our own tools", host),
+    Suite("unit", "pure code on the host under ASan and UBSan", unit),
+    Suite("binaries", "static programs of Debian", static_binaries),
+    Suite("statuses", "exit statuses of scripts/guest", statuses),
+    Suite("streams", "stdin, stdout, stderr, arguments", streams),
+    Suite("shell", "our sh: tests/guest/scripts", shell),
+    Suite("pipeline", "the lecture's pipeline in sh and ash", pipeline),
+    Suite("mem16", "the pipeline in 16 MiB", pipeline, ("--mem", "16")),
+    Suite("keyboard", "scripts/run at a terminal", keyboard),
+    Suite("layers", "no file reaches upwards", layers),
+    Suite("docs", "references in the documents", docs),
+    Suite("linux", "in-guest programs on this machine's Linux", linux, (),
+          False),
+)
