@@ -7,7 +7,8 @@
  * at most one session (tty_session); the two pointers are set and cleared
  * together under proctree_lock. The session's leader lives in it until it exits, and
  * tty_session_leader_exit() clears them, so neither dangles. The foreground group is
- * kept as a number and counts only while a group of that session bears it.
+ * kept as a number and counts only while a group of that session bears it. A member that
+ * is no leader can let go of the terminal for itself and its children (p_no_tty).
  *
  * Locks: proctree_lock; tty_lock inside it. Nothing here runs in interrupts.
  */
@@ -24,6 +25,14 @@ static struct session *session_of(const struct proc *p)
 {
 	KASSERT(lock_held(&proctree_lock));
 	return p->p_pgrp ? p->p_pgrp->pg_session : NULL;
+}
+
+/* The controlling terminal of p, or NULL. */
+static struct tty *controlling(const struct proc *p)
+{
+	struct session *se = session_of(p);
+
+	return se && !p->p_no_tty ? se->se_tty : NULL;
 }
 
 /* The foreground group, or NULL. */
@@ -44,6 +53,7 @@ static void attach(struct tty *tty, struct session *se)
 	tty->tty_session = se;
 	tty->tty_pgid = current_proc()->p_pgrp->pg_id;
 	se->se_tty = tty;
+	current_proc()->p_no_tty = false;
 }
 
 static void detach(struct tty *tty)
@@ -68,7 +78,7 @@ int tty_job_check(struct tty *tty, int sig)
 
 	spin_lock(&proctree_lock);
 	pg = current_proc()->p_pgrp;
-	if (!pg || pg->pg_session->se_tty != tty || !tty->tty_pgid ||
+	if (!pg || controlling(current_proc()) != tty || !tty->tty_pgid ||
 	    pg->pg_id == tty->tty_pgid) {
 		err = 0;
 	} else if (signal_blocked_or_ignored(sig)) {
@@ -172,12 +182,12 @@ void tty_session_leader_exit(struct proc *p)
 
 struct tty *tty_of_current(void)
 {
-	struct session *se;
 	struct tty *tty;
 
 	spin_lock(&proctree_lock);
-	se = session_of(current_proc());
-	tty = se && se->se_tty ? tty_get(se->se_tty) : NULL;
+	tty = controlling(current_proc());
+	if (tty)
+		tty_get(tty);
 	spin_unlock(&proctree_lock);
 	return tty;
 }
@@ -235,7 +245,7 @@ static long set_foreground(struct tty *tty, const int __user *arg)
 	spin_lock(&proctree_lock);
 	se = session_of(current_proc());
 	pg = pgrp_find_locked((pid_t)id);
-	if (!se || se->se_tty != tty)
+	if (!se || controlling(current_proc()) != tty)
 		err = -ENOTTY;
 	else if (!pg)
 		err = -ESRCH;
@@ -250,13 +260,11 @@ static long set_foreground(struct tty *tty, const int __user *arg)
 /* TIOCGPGRP and TIOCGSID: only its own session may ask, or the holder of the master. */
 static long get_ids(struct tty *tty, bool master, unsigned int cmd, void __user *arg)
 {
-	struct session *se;
 	pid_t id = 0;
 	long err = 0;
 
 	spin_lock(&proctree_lock);
-	se = session_of(current_proc());
-	if (!master && (!se || se->se_tty != tty))
+	if (!master && controlling(current_proc()) != tty)
 		err = -ENOTTY;
 	else if (cmd == TIOCGPGRP)
 		id = tty->tty_pgid;
@@ -268,24 +276,24 @@ static long get_ids(struct tty *tty, bool master, unsigned int cmd, void __user 
 	return err ? err : put_user_u32(arg, (u32)id);
 }
 
-/* The leader gives the terminal up for its session. Others cannot leave it alone. */
+/* TIOCNOTTY: the leader gives the terminal up for its session, others for themselves. */
 static long give_up(struct tty *tty)
 {
 	struct proc *p = current_proc();
-	struct session *se;
-	bool ours, leader;
+	bool leader = false;
+	long err = 0;
 
 	spin_lock(&proctree_lock);
-	se = session_of(p);
-	ours = se && se->se_tty == tty;
-	leader = se && se->se_leader == p;
+	if (controlling(p) != tty)
+		err = -ENOTTY;
+	else if (session_of(p)->se_leader == p)
+		leader = true;
+	else
+		p->p_no_tty = true;
 	spin_unlock(&proctree_lock);
-	if (!ours)
-		return -ENOTTY;
-	if (!leader)
-		return -EPERM;
-	disassociate(p);
-	return 0;
+	if (leader)
+		disassociate(p);
+	return err;
 }
 
 long tty_job_ioctl(struct tty *tty, bool master, bool can_read, unsigned int cmd,

@@ -171,8 +171,12 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 			goto fail;
 		f->f_mode |= FMODE_WCOUNT;
 	}
-	if (!is_path)
+	if (!is_path) {
+		/* Terminals look at it while they are opened; it is no state of the file. */
+		f->f_flags |= flags & O_NOCTTY;
 		err = file_open_vnode(vn, f);
+		f->f_flags &= ~(u32)O_NOCTTY;
+	}
 	if (err)
 		goto fail;
 	if (f->f_ops->fo_seek)

@@ -92,9 +92,7 @@ static long io_single(int fd, void __user *buf, size_t n, bool write, s64 pos)
 
 	if (ret)
 		return ret;
-	if ((ssize_t)n < 0)
-		ret = -EINVAL;
-	else if (!user_range_ok(buf, n))
+	if (!user_range_ok(buf, n))
 		ret = -EFAULT;
 	else {
 		uio_init(&io.io_u, buf, min(n, FILE_MAX_RW), 0);

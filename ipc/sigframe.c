@@ -231,8 +231,9 @@ int sigframe_push(struct trapframe *tf, const struct sigtaken *k, u64 old_mask)
 	save_registers(&rf.rf_uc.uc_mcontext, tf);
 	rf.rf_uc.uc_mcontext.oldmask = old_mask;
 	rf.rf_uc.uc_sigmask = old_mask;
-	memset(&rf.rf_info, 0, sizeof(rf.rf_info));
 	memcpy(&rf.rf_info, k->sk_info, sizeof(k->sk_info));
+	memset((u8 *)&rf.rf_info + sizeof(k->sk_info), 0,
+	       sizeof(rf.rf_info) - sizeof(k->sk_info));
 	if (copy_to_user((void __user *)sp, &rf, sizeof(rf)))
 		return -EFAULT;
 	if (st->st_alt.ss_flags & (int)SS_AUTODISARM)

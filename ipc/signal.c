@@ -165,8 +165,9 @@ static void route(struct proc *p, struct sigthread *st, int sig)
  * POSIX: whatever becomes of SIGCONT itself, it discards pending stop signals and
  * continues the process; a stop signal discards pending SIGCONTs.
  */
-static void stop_cont_effects(struct sigstate *ss, int sig)
+static void stop_cont_effects(struct proc *p, int sig)
 {
+	struct sigstate *ss = p->p_sig;
 	struct sigthread *st;
 
 	if (SIGBIT(sig) & SIGS_STOP) {
@@ -177,6 +178,11 @@ static void stop_cont_effects(struct sigstate *ss, int sig)
 		return;
 	flush_all(ss, SIGS_STOP);
 	ss->ss_stop_taken = false;
+	/*
+	 * A stop that nobody has waited for is over. Without proctree_lock: if the
+	 * report is just being made, report_continue() takes it back.
+	 */
+	WRITE_ONCE(p->p_stop_report, false);
 	if (!ss->ss_stop_sig)
 		return;
 	ss->ss_stop_sig = 0;
@@ -233,7 +239,7 @@ static int send_locked(struct proc *p, struct sigthread *st, int sig,
 	KASSERT(sig >= 1 && sig <= SIG_COUNT);
 	if (list_empty(&ss->ss_threads))
 		return 0;		/* a zombie: nobody is left to take it */
-	stop_cont_effects(ss, sig);
+	stop_cont_effects(p, sig);
 	if (!(how & SEND_FORCE) && is_ignored(p, st, sig))
 		return 0;
 	if (sig < SIGRTMIN && (sp->sp_set & SIGBIT(sig)))
@@ -312,7 +318,9 @@ void signal_send_irq(struct proc *p, int sig)
 
 void siginfo_fill_user(struct siginfo *si, int sig, int code)
 {
-	memset(si, 0, sizeof(*si));
+	/* No more of it is ever sent on. */
+	for (int i = 0; i < SIGINFO_WORDS; i++)
+		((u64 *)si)[i] = 0;
 	si->si_signo = sig;
 	si->si_code = code;
 	si->si_pid = current_proc()->p_pid;
@@ -400,7 +408,8 @@ void signal_set_mask(u64 mask)
 	mask &= ~SIGS_UNBLOCKABLE;
 	newly = mask & ~st->st_mask;
 	st->st_mask = mask;
-	signal_retarget(ss, t, newly);
+	if (unlikely(ss->ss_pending.sp_set & newly))
+		signal_retarget(ss, t, newly);
 	signal_recalc(ss, t);
 	sig_unlock(ss, f);
 }

@@ -41,6 +41,8 @@ void signal_thread_exit(struct thread *t);
 void signal_exec(struct proc *p);
 bool signal_ignored_chld(struct proc *p);	/* SIGCHLD ignored or SA_NOCLDWAIT: children vanish */
 bool signal_nocldstop(struct proc *p);
+/* A group stop is in effect: false as soon as SIGCONT was sent, before p has run again. */
+bool signal_is_stopped(struct proc *p);
 
 /*
  * Send. info NULL: SI_KERNEL. No permission check. Signals that are ignored vanish here.

@@ -241,6 +241,11 @@ bool signal_ignored_chld(struct proc *p)
 	       (READ_ONCE(sa->sa_flags) & SA_NOCLDWAIT);
 }
 
+bool signal_is_stopped(struct proc *p)
+{
+	return p->p_sig && READ_ONCE(p->p_sig->ss_stop_sig) != 0;
+}
+
 bool signal_nocldstop(struct proc *p)
 {
 	if (!p->p_sig)

@@ -306,29 +306,43 @@ struct vmspace *vmspace_get(struct vmspace *vm)
 	return vm;
 }
 
+/* Do the areas a and next reach into one level-1 table? */
+static bool share_table(const struct vmarea *a, const struct vmarea *next)
+{
+	return next && round_down(next->va_start, PT_SPAN) < a->va_end;
+}
+
 /*
- * Nobody looks at vm any more, except truncation through the objects' lists: an
- * area leaves its list before its entries are cleared without the lock.
+ * Clear all entries and unhook all tables. Nobody looks at vm any more, except truncation
+ * through the objects' lists: an area leaves its list before its entries are cleared without
+ * the lock. The areas are left on dead, since the walk may come by their nodes again.
  */
+static void clear_dying(struct vmspace *vm, struct pt_list *tables,
+			struct list_head *dead)
+{
+	struct vmarea *a = vm_first(vm), *next;
+	vaddr_t from = a ? a->va_start : 0;
+
+	for (; a; a = next) {
+		next = vm_next(a);
+		object_unlink(a);
+		vm_zap_dying(vm, a->va_start, a->va_end);
+		list_add_tail(&a->va_objlink, dead);
+		if (share_table(a, next))
+			continue;
+		/* All below is clear already, so only what lies above keeps a table. */
+		pmap_unhook_tables(&vm->vm_pmap, from, a->va_end, 0,
+				   next ? next->va_start : USER_TOP, tables);
+		from = next ? next->va_start : 0;
+	}
+}
+
 static void destroy(struct vmspace *vm)
 {
 	struct pt_list tables = { 0, 0 };
-	struct vmarea *a = vm_first(vm);
 	LIST_HEAD(dead);
 
-	while (a) {
-		struct vmarea *next = vm_next(a);
-		vaddr_t ceil = next ? next->va_start : USER_TOP;
-
-		object_unlink(a);
-		vm_zap_dying(vm, a->va_start, a->va_end);
-		/* All below is clear already, so only what lies above keeps a table. */
-		pmap_unhook_tables(&vm->vm_pmap, a->va_start, a->va_end, 0,
-				   ceil, &tables);
-		/* Not freed yet: the walk may come by its node again. */
-		list_add_tail(&a->va_objlink, &dead);
-		a = next;
-	}
+	clear_dying(vm, &tables, &dead);
 	KASSERT_MSG(atomic64_read(&vm->vm_rss) == 0, "%ld pages left",
 		    atomic64_read(&vm->vm_rss));
 	pmap_destroy(&vm->vm_pmap, &tables);

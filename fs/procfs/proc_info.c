@@ -71,7 +71,10 @@ void pf_text_meminfo(struct statbuf *sb)
 	show_kb(sb, "Dirty:", 0);
 	show_kb(sb, "Writeback:", 0);
 	show_kb(sb, "Shmem:", shmem);
+	/* Nobody knows which slabs would become empty, so none is promised. */
 	show_kb(sb, "Slab:", slab_pages());
+	show_kb(sb, "SReclaimable:", 0);
+	show_kb(sb, "SUnreclaim:", slab_pages());
 }
 
 /* ---- processes and CPU time ---- */

@@ -6,9 +6,12 @@
  */
 #include <errno.h>
 #include <kassert.h>
+#include "fs/mount.h"
 #include "fs/procfs/proc_node.h"
+#include "kernel/core/printk.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
+#include "kernel/x86/cpu.h"
 
 /* Kernel threads are no processes: -ENOENT. */
 static ssize_t self_readlink(const struct pf_node *n, char *buf, size_t size)
@@ -99,6 +102,26 @@ static unsigned int pid_count(const struct pf_node *dir)
 
 /* ---- the table ---- */
 
+/* The commands of Linux's sysrq that make sense here, for tests and the desperate. */
+static int store_sysrq(const struct pf_node *n, char *text, size_t len)
+{
+	(void)n, (void)len;
+	switch (*text) {
+	case 'b':
+		cpu_reset();
+	case 'c':
+		panic("crash asked for by sysrq-trigger");
+	case 'o':
+		cpu_power_off();
+	case 's':
+		fs_sync_all(true);
+		return 0;
+	default:
+		printk(KERN_WARN "sysrq: b resets, c crashes, o powers off, s syncs\n");
+		return 0;
+	}
+}
+
 #define TEXT_LINK(name, readlink) \
 	{ .pe_name = (name), .pe_mode = S_IFLNK | 0777, .pe_readlink = (readlink) }
 
@@ -115,6 +138,7 @@ static const struct pf_entry entries[] = {
 	TEXT_LINK("self", self_readlink),
 	PE_TEXT("stat", pf_text_stat),
 	PE_DIR("sys", 0555, pf_sys_dir),
+	{ .pe_name = "sysrq-trigger", .pe_mode = S_IFREG | 0200, .pe_store = store_sysrq },
 	TEXT_LINK("thread-self", thread_self_readlink),
 	PE_TEXT("uptime", pf_text_uptime),
 	PE_TEXT("version", pf_text_version),

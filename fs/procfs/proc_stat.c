@@ -265,8 +265,8 @@ static void status_identity(struct statbuf *sb, const struct snapshot *s)
 	stat_printf(sb, "Gid:\t%u\t%u\t%u\t%u\n", cr->cr_gid, cr->cr_egid, cr->cr_sgid,
 		    cr->cr_fsgid);
 	stat_printf(sb, "FDSize:\t%u\nGroups:\t", s->s_fdsize);
-	for (unsigned int i = 0; i < cr->cr_ngroups; i++)
-		stat_printf(sb, "%s%u", i ? " " : "", cr->cr_groups[i]);
+	for (unsigned int i = 0; cr->cr_groups && i < cr->cr_groups->cg_count; i++)
+		stat_printf(sb, "%s%u", i ? " " : "", cr->cr_groups->cg_gid[i]);
 	stat_printf(sb, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", s->s_tgid,
 		    s->s_tid, s->s_pgid, s->s_sid);
 }

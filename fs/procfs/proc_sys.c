@@ -12,6 +12,7 @@
 #include "fs/report.h"
 #include "kernel/core/spinlock.h"
 #include "kernel/lib/string.h"
+#include "mm/slab.h"
 
 #define RANDOM_BITS	256		/* the generator's key */
 
@@ -169,11 +170,16 @@ static const struct pf_dir kernel_dir = {
 static int store_drop_caches(const struct pf_node *n, char *text, size_t len)
 {
 	u64 what;
+	int err;
 
 	(void)n, (void)len;
 	if (pf_parse_number(text, &what) || what > UINT32_MAX)
 		return -EINVAL;
-	return drop_caches((unsigned int)what);
+	err = drop_caches((unsigned int)what);
+	/* What names and vnodes leave behind are empty slabs. */
+	if (!err && (what & 2))
+		slab_shrink();
+	return err;
 }
 
 /* Mode 0: only requests that memory could never satisfy are refused (mm/map.c). */

@@ -15,10 +15,19 @@ struct cred *cred_get(struct cred *cr)
 	return cr;
 }
 
+void cred_set_groups(struct cred *cr, struct cred_groups *groups)
+{
+	if (cr->cr_groups && refcount_put_and_test(&cr->cr_groups->cg_ref))
+		kfree(cr->cr_groups);
+	cr->cr_groups = groups;
+}
+
 void cred_put(struct cred *cr)
 {
-	if (refcount_put_and_test(&cr->cr_ref))
-		kfree(cr);
+	if (!refcount_put_and_test(&cr->cr_ref))
+		return;
+	cred_set_groups(cr, NULL);
+	kfree(cr);
 }
 
 int cred_copy(const struct cred *from, struct cred **out)
@@ -29,6 +38,8 @@ int cred_copy(const struct cred *from, struct cred **out)
 		return -ENOMEM;
 	*cr = *from;
 	refcount_set(&cr->cr_ref, 1);
+	if (cr->cr_groups)
+		refcount_inc(&cr->cr_groups->cg_ref);
 	*out = cr;
 	return 0;
 }
@@ -42,8 +53,10 @@ bool cred_in_group(const struct cred *cr, gid_t gid)
 {
 	if (cr->cr_fsgid == gid)
 		return true;
-	for (unsigned int i = 0; i < cr->cr_ngroups; i++)
-		if (cr->cr_groups[i] == gid)
+	if (!cr->cr_groups)
+		return false;
+	for (unsigned int i = 0; i < cr->cr_groups->cg_count; i++)
+		if (cr->cr_groups->cg_gid[i] == gid)
 			return true;
 	return false;
 }

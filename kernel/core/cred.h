@@ -10,14 +10,20 @@
 #include <atomic.h>
 #include <types.h>
 
-#define CRED_NGROUPS	64
+#define CRED_NGROUPS	65536		/* as on Linux */
+
+/* Supplementary groups, immutable, shared by all credentials that descend from one setgroups(2). */
+struct cred_groups {
+	refcount_t cg_ref;
+	unsigned int cg_count;
+	gid_t cg_gid[];
+};
 
 struct cred {
 	refcount_t cr_ref;
 	uid_t cr_uid, cr_euid, cr_suid, cr_fsuid;
 	gid_t cr_gid, cr_egid, cr_sgid, cr_fsgid;
-	unsigned int cr_ngroups;
-	gid_t cr_groups[CRED_NGROUPS];
+	struct cred_groups *cr_groups;	/* NULL: none */
 	struct cred *cr_next;		/* replaced, kept until the process ends */
 };
 
@@ -26,6 +32,8 @@ extern struct cred cred_root;		/* static, uid 0; never freed */
 struct cred *cred_get(struct cred *cr);
 void cred_put(struct cred *cr);
 int cred_copy(const struct cred *from, struct cred **out);	/* -ENOMEM */
+/* Replace the groups of a copy that is not yet published; takes over the reference. */
+void cred_set_groups(struct cred *cr, struct cred_groups *groups);
 bool cred_privileged(const struct cred *cr);			/* euid 0 */
 bool cred_in_group(const struct cred *cr, gid_t gid);		/* fsgid or supplementary */
 /*

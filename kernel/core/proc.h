@@ -60,6 +60,7 @@ struct proc {
 	struct proc *p_parent;		/* [t] */
 	struct list_head p_children;	/* [t] */
 	struct list_head p_sibling;	/* [t] */
+	struct thread *p_forker;	/* [t] thread of p_parent whose child this is, for __WNOTHREAD; only compared */
 	struct list_head p_threads;	/* [t] thread.t_link */
 	unsigned int p_nthreads;	/* [t] live threads */
 	struct list_head p_all;		/* [t] all_procs */
@@ -68,6 +69,7 @@ struct proc {
 	struct list_head p_pglink;	/* [t] */
 	struct waitq p_childq;		/* wait4 sleeps here, with proctree_lock */
 	bool p_subreaper;		/* [t] prctl */
+	bool p_no_tty;			/* [t] gave up its session's terminal (TIOCNOTTY), children too */
 	bool p_did_exec;		/* [t] setpgid's EACCES */
 	bool p_is_init;			/* [I] pid 1 */
 

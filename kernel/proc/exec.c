@@ -56,6 +56,7 @@ struct exec {
 	uid_t ex_euid;			/* after set-user-ID */
 	gid_t ex_egid;
 	bool ex_secure;
+	bool ex_unreachable;		/* run by a descriptor that exec closes: no name for an interpreter */
 };
 
 static int args_grow(struct arg_block *ab, size_t need)
@@ -183,11 +184,9 @@ static int args_insert_script(struct arg_block *ab, const char *interp,
 	return 0;
 }
 
-static int exec_permitted(struct file *f)
+static int exec_permitted(struct vnode *vn)
 {
-	struct vnode *vn = f->f_vnode;
-
-	if (!vn || !S_ISREG(vn->v_mode))
+	if (!S_ISREG(vn->v_mode))
 		return -EACCES;
 	if (vn->v_sb->sb_flags & MS_NOEXEC)
 		return -EACCES;
@@ -197,27 +196,22 @@ static int exec_permitted(struct file *f)
 	return vnode_permission(vn, MAY_EXEC, cred_current());
 }
 
-/* Check and protect a file that is about to be run. */
-static int exec_claim(struct file *f)
-{
-	int err = exec_permitted(f);
-
-	return err ? err : vnode_deny_write(f->f_vnode);
-}
-
-/* Claim what path names and open it for the kernel: execute permission is enough to be run, read permission is not needed. */
+/*
+ * Claim what path names and open it for the kernel: execute permission is enough to be run,
+ * read permission is not needed. Checked before it is opened: a FIFO would block.
+ */
 static int exec_open_at(const struct path *path, struct file **out)
 {
-	struct file *f;
-	int err = file_open_path(path, O_RDONLY, &f);
+	struct vnode *vn = path->dentry->d_vnode;
+	int err = exec_permitted(vn);
 
+	if (!err)
+		err = vnode_deny_write(vn);
 	if (err)
 		return err;
-	err = exec_claim(f);
+	err = file_open_path(path, O_RDONLY, out);
 	if (err)
-		file_put(f);
-	else
-		*out = f;
+		vnode_allow_write(vn);
 	return err;
 }
 
@@ -297,6 +291,8 @@ static int exec_follow_scripts(struct exec *ex, const char *name)
 			return 0;
 		if (depth == SCRIPT_NESTING)
 			return -ELOOP;
+		if (ex->ex_unreachable)
+			return -ENOENT;
 		line[n] = '\0';
 		err = parse_script(line, (size_t)n, &interp, &arg);
 		if (!err)
@@ -577,15 +573,16 @@ static void exec_cleanup(struct exec *ex)
 }
 
 /* fexecve(3): the file behind a descriptor, whatever its name. */
-static int exec_open_fd(int fd, struct file **out)
+static int exec_open_fd(struct exec *ex, int fd)
 {
 	struct fdref r;
 	int err;
 
 	if (!fd_get_any(fd, &r))
 		return -EBADF;
-	err = r.file->f_path.dentry ? exec_open_at(&r.file->f_path, out) : -EACCES;
+	err = r.file->f_path.dentry ? exec_open_at(&r.file->f_path, &ex->ex_file) : -EACCES;
 	fd_put(&r);
+	ex->ex_unreachable = fd_get_cloexec(fd) == 1;
 	return err;
 }
 
@@ -611,7 +608,7 @@ long sys_execveat(int dirfd, const char __user *path, char __user *const __user 
 		goto out;
 	if (n == 0 && (flags & AT_EMPTY_PATH)) {
 		snprintf(ex->ex_name, PATH_MAX, "/dev/fd/%d", dirfd);
-		err = exec_open_fd(dirfd, &ex->ex_file);
+		err = exec_open_fd(ex, dirfd);
 	} else {
 		err = exec_open_flags(dirfd, ex->ex_name,
 				      flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW,

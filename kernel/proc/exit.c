@@ -109,6 +109,7 @@ static void reparent_children(struct proc *p, struct list_head *dead)
 
 	list_for_each_entry_safe(child, next, &p->p_children, p_sibling) {
 		child->p_parent = reaper;
+		child->p_forker = first_thread(reaper);
 		list_move_tail(&child->p_sibling, &reaper->p_children);
 		if (child->p_pdeath_sig)
 			signal_send_proc(child, child->p_pdeath_sig, NULL);
@@ -176,8 +177,18 @@ static void account_dead_thread(struct proc *p, struct thread *t)
 	u->u_nvcsw += t->t_nvcsw;
 	u->u_nivcsw += t->t_nivcsw;
 	if (p->p_vm)
-		u->u_maxrss_pages = max(u->u_maxrss_pages, p->p_vm->vm_maxrss);
+		u->u_maxrss_pages = max(u->u_maxrss_pages, vm_count_maxrss(p->p_vm));
 	spin_unlock(&p->p_lock);
+}
+
+/* The children of a leaving thread become those of another one. proctree_lock held. */
+static void pass_on_children(struct proc *p, const struct thread *t)
+{
+	struct proc *child;
+
+	list_for_each_entry(child, &p->p_children, p_sibling)
+		if (child->p_forker == t)
+			child->p_forker = first_thread(p);
 }
 
 void thread_exit(int wait_status)
@@ -201,6 +212,8 @@ void thread_exit(int wait_status)
 	if (t->t_tid != p->p_pid)
 		pid_release_locked(t->t_tid);
 	last = --p->p_nthreads == 0;
+	if (!last)
+		pass_on_children(p, t);
 	if (last && !p->p_group_exit)
 		p->p_exit_code = wait_status;
 	if (p->p_group_exec)

@@ -115,6 +115,7 @@ static void inherit(struct proc *p, struct proc *parent)
 	spin_unlock(&parent->p_lock);
 	p->p_dumpable = parent->p_dumpable;
 	p->p_no_new_privs = parent->p_no_new_privs;
+	p->p_no_tty = parent->p_no_tty;
 }
 
 /* A process with everything but a thread. */
@@ -196,6 +197,12 @@ static int clone_thread(struct proc *p, const struct clone_request *rq,
 	return 0;
 }
 
+struct thread *first_thread(struct proc *p)
+{
+	KASSERT(lock_held(&proctree_lock));
+	return list_first_entry_or_null(&p->p_threads, struct thread, t_link);
+}
+
 /* Make the child visible, unless a signal has come that it should have got. */
 static int clone_publish(struct proc *p, struct thread *t,
 			 const struct clone_request *rq, struct completion *vfork_done)
@@ -215,6 +222,7 @@ static int clone_publish(struct proc *p, struct thread *t,
 			p->p_exit_signal = me->p_exit_signal;
 		}
 		proc_publish(p, parent);
+		p->p_forker = parent == me ? current : first_thread(parent);
 	}
 	if (!err) {
 		list_add_tail(&t->t_link, &p->p_threads);

@@ -23,6 +23,8 @@ long sys_fork(void);
 long sys_vfork(void);
 long sys_clone(u64 flags, u64 stack, u32 __user *parent_tid, u32 __user *child_tid, u64 tls);
 long sys_clone3(struct clone_args __user *args, size_t size);
+/* The longest-lived thread of p, NULL for a zombie. proctree_lock held. */
+struct thread *first_thread(struct proc *p);
 /* exec or exit has come: a parent that waits in vfork goes on. */
 void vfork_release(struct thread *t);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include "kernel/core/proc.h"
 #include "kernel/proc/sys_proc.h"
+#include "mm/slab.h"
 #include "mm/uaccess.h"
 
 #define ID_KEEP		((uid_t)-1)
@@ -209,8 +210,8 @@ long sys_setfsgid(gid_t gid)
 
 long sys_getgroups(int size, gid_t __user *list)
 {
-	const struct cred *cr = cred_current();
-	int n = (int)cr->cr_ngroups;
+	const struct cred_groups *g = cred_current()->cr_groups;
+	int n = g ? (int)g->cg_count : 0;
 
 	if (size < 0)
 		return -EINVAL;
@@ -218,13 +219,35 @@ long sys_getgroups(int size, gid_t __user *list)
 		return n;
 	if (size < n)
 		return -EINVAL;
-	if (copy_to_user(list, cr->cr_groups, (size_t)n * sizeof(gid_t)))
+	if (n && copy_to_user(list, g->cg_gid, (size_t)n * sizeof(gid_t)))
 		return -EFAULT;
 	return n;
 }
 
+/* Groups from user memory; NULL for none. */
+static int groups_from_user(int n, const gid_t __user *list, struct cred_groups **out)
+{
+	struct cred_groups *g;
+
+	*out = NULL;
+	if (n == 0)
+		return 0;
+	g = kmalloc(sizeof(*g) + (size_t)n * sizeof(gid_t), ALLOC_WAIT);
+	if (!g)
+		return -ENOMEM;
+	if (copy_from_user(g->cg_gid, list, (size_t)n * sizeof(gid_t))) {
+		kfree(g);
+		return -EFAULT;
+	}
+	refcount_set(&g->cg_ref, 1);
+	g->cg_count = (unsigned int)n;
+	*out = g;
+	return 0;
+}
+
 long sys_setgroups(int size, const gid_t __user *list)
 {
+	struct cred_groups *g;
 	struct cred *cr;
 	int err;
 
@@ -235,11 +258,12 @@ long sys_setgroups(int size, const gid_t __user *list)
 	err = cred_copy(cred_current(), &cr);
 	if (err)
 		return err;
-	if (copy_from_user(cr->cr_groups, list, (size_t)size * sizeof(gid_t))) {
+	err = groups_from_user(size, list, &g);
+	if (err) {
 		cred_put(cr);
-		return -EFAULT;
+		return err;
 	}
-	cr->cr_ngroups = (unsigned int)size;
+	cred_set_groups(cr, g);
 	cred_replace(cr);
 	return 0;
 }

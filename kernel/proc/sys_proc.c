@@ -99,13 +99,17 @@ long sys_setpgid(pid_t pid, pid_t pgid)
 	struct proc *me = current_proc(), *p;
 	int err;
 
+	if (!pid)
+		pid = me->p_pid;
+	if (!pgid)
+		pgid = pid;
 	if (pgid < 0)
 		return -EINVAL;
 	spin_lock(&proctree_lock);
-	p = named_proc(pid);
+	p = proc_find_locked(pid);
 	err = setpgid_check(me, p);
 	if (!err)
-		err = proc_join_group(p, pgid ? pgid : p->p_pid);
+		err = proc_join_group(p, pgid);
 	spin_unlock(&proctree_lock);
 	return err;
 }
@@ -240,7 +244,7 @@ static void usage_of_thread(struct proc_usage *u)
 	*u = (struct proc_usage){
 		.u_minflt = t->t_minflt, .u_majflt = t->t_majflt,
 		.u_nvcsw = t->t_nvcsw, .u_nivcsw = t->t_nivcsw,
-		.u_maxrss_pages = t->t_proc->p_vm->vm_maxrss,
+		.u_maxrss_pages = vm_count_maxrss(t->t_proc->p_vm),
 	};
 	sched_thread_times(t, &u->u_utime, &u->u_stime);
 }

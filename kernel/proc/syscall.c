@@ -22,7 +22,7 @@
 
 static u32 missing[SYSCALL_MAX];	/* [a] calls of numbers that are not there */
 
-static long missing_call(u64 nr)
+static long missing_call(u32 nr)
 {
 	if (nr < SYSCALL_MAX)
 		__atomic_fetch_add(&missing[nr], 1, __ATOMIC_RELAXED);
@@ -31,7 +31,7 @@ static long missing_call(u64 nr)
 
 void syscall_dispatch(struct trapframe *tf)
 {
-	u64 nr = tf->tf_err;
+	u32 nr = (u32)tf->tf_err;	/* as on Linux: the upper half does not count */
 	syscall_fn fn = NULL;
 
 	if (likely(nr < SYSCALL_MAX))

@@ -77,7 +77,7 @@ void proc_usage_self(struct proc *p, struct proc_usage *u)
 	spin_lock(&p->p_lock);
 	*u = p->p_dead_threads;
 	if (p->p_vm)
-		u->u_maxrss_pages = max(u->u_maxrss_pages, p->p_vm->vm_maxrss);
+		u->u_maxrss_pages = max(u->u_maxrss_pages, vm_count_maxrss(p->p_vm));
 	spin_unlock(&p->p_lock);
 	list_for_each_entry(t, &p->p_threads, t_link) {
 		struct proc_usage one = {
@@ -97,6 +97,8 @@ static bool wait_matches(const struct wait_request *rq, const struct proc *child
 
 	if (rq->type == P_PID && child->p_pid != rq->id)
 		return false;
+	if ((rq->options & __WNOTHREAD) && child->p_forker != current)
+		return false;
 	if (rq->type == P_PGID && (!child->p_pgrp || child->p_pgrp->pg_id != rq->id))
 		return false;
 	return (rq->options & __WALL) ||
@@ -111,7 +113,8 @@ static bool child_report(const struct wait_request *rq, struct proc *child,
 
 	if (child->p_state == PROC_ZOMBIE && (rq->options & WEXITED)) {
 		r->status = child->p_exit_code;
-	} else if (child->p_stop_report && (rq->options & WSTOPPED)) {
+	} else if (child->p_stop_report && signal_is_stopped(child) &&
+		   (rq->options & WSTOPPED)) {
 		r->status = W_STOPCODE(child->p_stop_sig);
 		if (take)
 			child->p_stop_report = false;
@@ -139,7 +142,9 @@ static int scan_children(const struct wait_request *rq, struct wait_report *r,
 	list_for_each_entry(child, &me->p_children, p_sibling) {
 		if (!wait_matches(rq, child))
 			continue;
-		result = 0;
+		/* A zombie has nothing to say any more but its end. */
+		if (child->p_state != PROC_ZOMBIE || (rq->options & WEXITED))
+			result = 0;
 		if (!child_report(rq, child, r))
 			continue;
 		if (child->p_state == PROC_ZOMBIE && (rq->options & WEXITED) &&

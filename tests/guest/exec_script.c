@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 /*
- * The interpreter is this program, copied by link or symlink into the case's
- * directory under a short name.  A script passes "--call" as the interpreter's
+ * The interpreter is this program, by a symbolic link with a short name in the
+ * case's directory.  A script passes "--call" as the interpreter's
  * one argument, and the script's own name then is the helper's: so helpers
  * have the names of the scripts that run them.
  */

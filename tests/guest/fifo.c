@@ -257,8 +257,7 @@ static void killed_while_waiting(void)
 	make_fifo();
 	pid_t pid = spawn(open_and_exit, &mode);
 	wait_asleep(pid);
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 	/* It does not count as a reader any more. */
 	CHECK_ERR(open("fifo", O_WRONLY | O_NONBLOCK), ENXIO);
 }

@@ -162,8 +162,7 @@ static void private_is_per_process(void)
 	CHECK_EQ(futex(word, FUTEX_WAKE | FUTEX_PRIVATE, 9, NULL, NULL, 0), 0);
 	CHECK_EQ(futex(word, FUTEX_WAKE, 9, NULL, NULL, 0), 0);
 	CHECK(still_waits(pid));
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 }
 
 /* After a fork, private memory is not the same futex either. */
@@ -175,8 +174,7 @@ static void copy_on_write_memory(void)
 	w = 1;
 	CHECK_EQ(futex(&w, FUTEX_WAKE, 1, NULL, NULL, 0), 0);
 	CHECK(still_waits(pid));
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 }
 
 static void wake_counts(void)
@@ -249,8 +247,7 @@ static void requeued_then_killed(void)
 	set_up();
 	pid_t pid = waiter_on(&word[0], FUTEX_WAIT, 0);
 	CHECK_EQ(requeue(&word[0], FUTEX_REQUEUE, 0, 1, &word[1], 0), 1);
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 	CHECK_EQ(futex(&word[1], FUTEX_WAKE, 9, NULL, NULL, 0), 0);
 }
 
@@ -443,8 +440,7 @@ static void robust_mutex(void)
 	}
 	gate_wait(&g);
 	CHECK_EQ(pthread_mutex_trylock(robust), EBUSY);
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 	CHECK_EQ(pthread_mutex_lock(robust), EOWNERDEAD);
 }
 

@@ -16,13 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void pause_for_ever(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-}
-
 static volatile sig_atomic_t count;
 static siginfo_t info;
 
@@ -96,8 +89,7 @@ static void default_is_to_stop(void)
 		CHECK_EQ(status, 0x7f | sigs[i] << 8);
 		OK(kill(pid, SIGCONT));
 		CHECK_EQ(waitpid(pid, &status, WCONTINUED), pid);
-		OK(kill(pid, SIGKILL));
-		CHECK_EQ(wait_signal(pid), SIGKILL);
+		kill_and_reap(pid);
 	}
 }
 
@@ -129,8 +121,7 @@ static void kill_reaches_a_stopped_process(void)
 {
 	pid_t pid = stopped_child();
 
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 }
 
 static void continue_cancels_pending_stops(void)
@@ -239,8 +230,7 @@ static void permission(void)
 		_exit(0);
 	}
 	wait_ok(user);
-	OK(kill(roots, SIGKILL));
-	CHECK_EQ(wait_signal(roots), SIGKILL);
+	kill_and_reap(roots);
 }
 
 /* The sender's real or effective id, the receiver's real or saved one. */
@@ -273,8 +263,7 @@ static void permission_by_ids(void)
 			_exit(0);
 		}
 		wait_ok(sender);
-		OK(kill(target, SIGKILL));
-		CHECK_EQ(wait_signal(target), SIGKILL);
+		kill_and_reap(target);
 		gate_close(&g);
 	}
 }

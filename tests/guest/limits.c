@@ -82,13 +82,6 @@ static void prlimit_swaps(void)
 			  &old), ESRCH);
 }
 
-static void pause_for_ever(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-}
-
 static void prlimit_of_another(void)
 {
 	struct rlimit set = { 50, 60 }, got;
@@ -107,8 +100,7 @@ static void prlimit_of_another(void)
 		_exit(0);
 	}
 	wait_ok(user);
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 }
 
 static void spin(void *arg)
@@ -194,8 +186,7 @@ static void priority_permissions(void)
 		_exit(0);
 	}
 	wait_ok(user);
-	OK(kill(roots, SIGKILL));
-	CHECK_EQ(wait_signal(roots), SIGKILL);
+	kill_and_reap(roots);
 }
 
 static void affinity(void)

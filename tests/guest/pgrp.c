@@ -10,19 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void pause_for_ever(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-}
-
-static void end(pid_t pid)
-{
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
-}
-
 static void inherited_by_fork(void)
 {
 	pid_t pid = xfork();
@@ -71,7 +58,7 @@ static void setsid_while_group_lives_on(void)
 		CHECK(getpgrp() != getpid());
 		CHECK_EQ(getpgid(member), getpid());
 		CHECK_ERR(setsid(), EPERM);
-		end(member);
+		kill_and_reap(member);
 		CHECK_EQ(setsid(), getpid());
 		_exit(0);
 	}
@@ -90,10 +77,10 @@ static void setpgid_of_child(void)
 	OK(setpgid(b, getpgrp()));
 	CHECK_EQ(getpgid(b), getpgrp());
 	OK(setpgid(b, b));
-	end(a);
+	kill_and_reap(a);
 	/* The group ended with its last member. */
 	CHECK_ERR(setpgid(b, a), EPERM);
-	end(b);
+	kill_and_reap(b);
 }
 
 static void group_outlives_leader(void)
@@ -103,7 +90,7 @@ static void group_outlives_leader(void)
 
 	OK(setpgid(leader, leader));
 	OK(setpgid(a, leader));
-	end(leader);
+	kill_and_reap(leader);
 	OK(setpgid(b, leader));
 	CHECK_EQ(getpgid(b), leader);
 	CHECK_ERR(kill(leader, 0), ESRCH);
@@ -127,7 +114,7 @@ static void setpgid_errors(void)
 	CHECK_ERR(getpgid(-1), ESRCH);
 	CHECK_ERR(getsid(0x3fffffff), ESRCH);
 	CHECK_ERR(getsid(-1), ESRCH);
-	end(child);
+	kill_and_reap(child);
 }
 
 static void setpgid_across_sessions(void)
@@ -152,7 +139,7 @@ static void setpgid_across_sessions(void)
 	CHECK_ERR(setpgid(leader, leader), EPERM);
 	CHECK_ERR(setpgid(0, leader), EPERM);
 	CHECK_EQ(getsid(leader), leader);
-	end(leader);
+	kill_and_reap(leader);
 }
 
 static int helper_pause(int argc, char **argv)
@@ -180,7 +167,7 @@ static void setpgid_after_exec(void)
 	CHECK_ERR(setpgid(pid, pid), EACCES);
 	CHECK_ERR(setpgid(pid, 0), EACCES);
 	CHECK_EQ(getpgid(pid), getpgrp());
-	end(pid);
+	kill_and_reap(pid);
 }
 
 static void setpgid_of_grandchild(void)
@@ -217,7 +204,7 @@ static void kill_reaches_the_group(void)
 	for (int i = 0; i < 4; i++)
 		CHECK_EQ(wait_signal(members[i]), SIGUSR1);
 	CHECK_EQ(waitpid(other, NULL, WNOHANG), 0);
-	end(other);
+	kill_and_reap(other);
 }
 
 static volatile sig_atomic_t caught;
@@ -238,7 +225,7 @@ static void kill_zero_reaches_own_group(void)
 	CHECK_EQ(caught, SIGUSR2);
 	CHECK_EQ(wait_signal(member), SIGUSR2);
 	CHECK_EQ(waitpid(outsider, NULL, WNOHANG), 0);
-	end(outsider);
+	kill_and_reap(outsider);
 }
 
 /*
@@ -338,7 +325,7 @@ static void running_orphans_are_left_alone(void)
 	wait_ok(leader);
 	wait_asleep(*child);
 	CHECK_EQ(waitpid(*child, NULL, WNOHANG), 0);
-	end(*child);
+	kill_and_reap(*child);
 }
 
 static const struct tap_case cases[] = {

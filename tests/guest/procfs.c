@@ -50,19 +50,6 @@ static const char *link_of(const char *fmt, ...)
 	return target;
 }
 
-static void pause_for_ever(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-}
-
-static void end(pid_t pid)
-{
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
-}
-
 /* The number after "name:" in text; -1 if the line is not there. */
 static long long field(const char *name)
 {
@@ -102,7 +89,7 @@ static void pid_directories(void)
 	}
 	closedir(d);
 	CHECK(self && child && one);
-	end(pid);
+	kill_and_reap(pid);
 	char path[32];
 	struct stat st;
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
@@ -152,7 +139,7 @@ static void process_stat(void)
 	struct timespec now;
 	OK(clock_gettime(CLOCK_BOOTTIME, &now));
 	CHECK(start / 100 <= (unsigned long long)now.tv_sec);
-	end(child);
+	kill_and_reap(child);
 }
 
 static void states(void)
@@ -193,7 +180,7 @@ static void process_status(void)
 	CHECK_EQ(field("Threads"), 1);
 	CHECK(field("VmSize") > 0 && field("VmRSS") >= 0);
 	CHECK(strstr(text, "State:\t") != NULL);
-	end(child);
+	kill_and_reap(child);
 }
 
 static void signal_masks(void)
@@ -211,7 +198,7 @@ static void signal_masks(void)
 	CHECK(strstr(text, "SigBlk:\t0000000000004000\n") != NULL);
 	CHECK(strstr(text, "SigIgn:\t0000000000000200\n") != NULL);
 	CHECK(strstr(text, "SigCgt:\t0000000000000000\n") != NULL);
-	end(child);
+	kill_and_reap(child);
 }
 
 static void *block_thread(void *arg)
@@ -412,7 +399,7 @@ static void rights(void)
 		_exit(0);
 	}
 	wait_ok(user);
-	end(pid);
+	kill_and_reap(pid);
 }
 
 static void read_only(void)
@@ -530,7 +517,7 @@ static void process_that_dies(void)
 	}
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	int dir = OK(open(path, O_RDONLY | O_DIRECTORY));
-	end(pid);
+	kill_and_reap(pid);
 	/* ESRCH, or nothing; never somebody else's data. */
 	for (int i = 0; i < 5; i++) {
 		ssize_t n = read(fd[i], buf, sizeof(buf));

@@ -112,8 +112,7 @@ static void kill_and_stop_cannot_be_blocked(void)
 			pause();
 	OK(kill(pid, SIGSTOP));
 	CHECK_EQ(waitpid(pid, NULL, WUNTRACED), pid);
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 }
 
 static void blocked_is_delivered_later(void)

@@ -499,6 +499,26 @@ static void sigreturn_from_nowhere(void)
 	CHECK(sig == SIGSEGV || sig == SIGBUS);
 }
 
+static void handler_without_restorer(void *arg)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		unsigned long mask;
+	} sa = { spoil_registers, 0, NULL, 0 };
+
+	(void)arg;
+	OK(syscall(SYS_rt_sigaction, SIGUSR1, &sa, NULL, 8));
+	raise(SIGUSR1);
+}
+
+/* The way back is the C library's; without SA_RESTORER there is none. */
+static void restorer_is_needed(void)
+{
+	CHECK_EQ(signal_of(handler_without_restorer, NULL), SIGSEGV);
+}
+
 static const struct tap_case cases[] = {
 	{ "general_registers", general_registers, 0 },
 	{ "sse_registers", sse_registers, 0 },
@@ -516,6 +536,7 @@ static const struct tap_case cases[] = {
 	{ "garbage_in_the_frame", garbage_in_the_frame, 0 },
 	{ "garbage_in_the_fp_state", garbage_in_the_fp_state, 0 },
 	{ "sigreturn_from_nowhere", sigreturn_from_nowhere, 0 },
+	{ "restorer_is_needed", restorer_is_needed, 0 },
 };
 
 TAP_MAIN(cases)

@@ -449,8 +449,7 @@ static void stop_stops_all(void)
 	CHECK(c[0] == a && c[8] == b);
 	OK(kill(pid, SIGCONT));
 	UNTIL(c[0] != a && c[8] != b);
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 }
 
 /* ---- memory ---- */

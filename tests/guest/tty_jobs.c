@@ -21,13 +21,6 @@
 
 static struct pty p;
 
-static void pause_for_ever(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-}
-
 /* A child in a process group of its own. */
 static pid_t job(void (*fn)(void *), void *arg)
 {
@@ -40,12 +33,6 @@ static pid_t job(void (*fn)(void *), void *arg)
 	}
 	setpgid(pid, pid);
 	return pid;
-}
-
-static void end(pid_t pid)
-{
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
 }
 
 /* Makes group the foreground group, from wherever the caller is. */
@@ -208,9 +195,9 @@ static void in_change(struct pty *q)
 	}
 	gate_wait(&g);
 	CHECK_ERR(tcsetpgrp(q->slave, other), EPERM);
-	end(other);
+	kill_and_reap(other);
 	CHECK_EQ(tcgetpgrp(q->slave), getpid());
-	end(a);
+	kill_and_reap(a);
 }
 
 static void change_foreground(void)
@@ -279,7 +266,7 @@ static void in_keys(struct pty *q)
 		CHECK_EQ(waitpid(back, NULL, WNOHANG), 0);
 		foreground(getpid());
 	}
-	end(back);
+	kill_and_reap(back);
 }
 
 static void interrupt_and_quit(void)
@@ -301,7 +288,7 @@ static void in_suspend(struct pty *q)
 	CHECK_EQ(waitpid(a, &status, WCONTINUED), a);
 	pty_type(q, "\032");
 	CHECK_EQ(waitpid(a, &status, WUNTRACED), a);
-	end(a);
+	kill_and_reap(a);
 	foreground(getpid());
 }
 
@@ -459,14 +446,14 @@ static void in_background_write(struct pty *q)
 	CHECK_EQ(waitpid(a, &status, WUNTRACED), a);
 	CHECK_EQ(status, 0x7f | SIGTTOU << 8);
 	pty_shows(q, "w");
-	end(a);
+	kill_and_reap(a);
 	/* With it, writing stops as well. */
 	pty_change(q, NONE, LFLAG(TOSTOP));
 	a = job(write_and_set, NULL);
 	CHECK_EQ(waitpid(a, &status, WUNTRACED), a);
 	CHECK_EQ(status, 0x7f | SIGTTOU << 8);
 	pty_shows(q, "");
-	end(a);
+	kill_and_reap(a);
 	/* Blocked or ignored, the signal is not sent and all goes through. */
 	CHECK_EQ(wait_exit(job(write_and_set_blocked, NULL)), 3);
 	pty_shows(q, "w");
@@ -521,7 +508,7 @@ static void orphan_in_background(void)
 	} while (orphan == leader);
 	CHECK(orphan > 0);
 	CHECK_EQ(status, 7 << 8);
-	end(leader);
+	kill_and_reap(leader);
 }
 
 /* ---- hang-up ---- */
@@ -614,7 +601,7 @@ static void in_window(struct pty *q)
 		brief_pause();
 	CHECK_EQ(caught[SIGWINCH], 2);
 	foreground(getpid());
-	end(a);
+	kill_and_reap(a);
 }
 
 static void window_size(void)

@@ -382,10 +382,8 @@ static void vmin_and_vtime(void)
 	pty_open(&p);
 	pty_raw(&p, 10, 1);
 	pty_type(&p, "abc");
-	long long start = msec();
 	/* The gap after the third ends it. */
 	CHECK_EQ(read(p.slave, buf, 10), 3);
-	CHECK(msec() - start < 9000);
 	/* A request smaller than VMIN is done when it is full. */
 	pty_type(&p, "defgh");
 	CHECK_EQ(read(p.slave, buf, 2), 2);

@@ -219,8 +219,7 @@ static void parent_killed_meanwhile(void)
 		_exit(0);
 	}
 	UNTIL(*child != 0);
-	OK(kill(parent, SIGKILL));
-	CHECK_EQ(wait_signal(parent), SIGKILL);
+	kill_and_reap(parent);
 	gate_open(&g);
 	CHECK_EQ(waitpid(*child, &status, 0), *child);
 	CHECK_EQ(status, 11 << 8);

@@ -27,22 +27,9 @@ static pid_t exiting_child(int code)
 	return pid;
 }
 
-static void pause_for_ever(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-}
-
 static pid_t pausing_child(void)
 {
 	return spawn(pause_for_ever, NULL);
-}
-
-static void kill_and_reap(pid_t pid)
-{
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
 }
 
 static void exit_codes(void)
@@ -185,8 +172,7 @@ static void stop_needs_wuntraced(void)
 	CHECK_EQ(waitpid(pid, &status, WNOHANG | WCONTINUED), 0);
 	CHECK_EQ(waitpid(pid, &status, WNOHANG | WUNTRACED), pid);
 	CHECK_EQ(WSTOPSIG(status), SIGTSTP);
-	OK(kill(pid, SIGKILL));
-	CHECK_EQ(wait_signal(pid), SIGKILL);
+	kill_and_reap(pid);
 }
 
 static void continued_after_unreported_stop(void)

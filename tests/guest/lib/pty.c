@@ -18,7 +18,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define WAIT_MS 10000
 #define NOTHING_MS 100
 
 void pty_open(struct pty *p)
@@ -75,8 +74,13 @@ void pty_type(struct pty *p, const char *text)
 static bool readable(int fd, int ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int n;
 
-	return OK(poll(&pfd, 1, ms)) == 1 && (pfd.revents & POLLIN);
+	/* The cases of job control have handlers that may run here. */
+	do {
+		n = poll(&pfd, 1, ms);
+	} while (n < 0 && errno == EINTR);
+	return OK(n) == 1 && (pfd.revents & POLLIN);
 }
 
 void pty_shows(struct pty *p, const char *text)
@@ -84,7 +88,7 @@ void pty_shows(struct pty *p, const char *text)
 	char buf[4096];
 	size_t have = 0, want = strlen(text);
 
-	while (have < want && readable(p->master, WAIT_MS)) {
+	while (have < want && readable(p->master, tap_patience_ms())) {
 		ssize_t n = read(p->master, buf + have,
 				 sizeof(buf) - 1 - have);
 		if (n <= 0)

@@ -127,6 +127,11 @@ void tap_skip(const char *why)
 	_exit(0);
 }
 
+long tap_patience_ms(void)
+{
+	return default_timeout * 1000L / 3;
+}
+
 /* ---- clean-up after a case ---- */
 
 struct dirent64_raw {
@@ -391,9 +396,11 @@ static void settle_environment(void)
 		dup2(null, 0);
 		close(null);
 	}
-	/* A kernel may keep what the first alarm of a process makes: have it made before the first reading. */
+	/* What the harness will need is there before the first reading: its timer, and all its pages. */
 	alarm(default_timeout);
 	alarm(0);
+	if (mlockall(MCL_CURRENT) == 0)
+		munlockall();
 	umask(022);
 	setrlimit(RLIMIT_CORE, &no_core);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -84,6 +84,9 @@ void tap_die(const char *file, int line, const char *fmt, ...)
 /* Ends the case as skipped; only in the case's own process. */
 void tap_skip(const char *why) __attribute__((noreturn));
 
+/* How long to wait for what must come: a third of the default time limit. */
+long tap_patience_ms(void);
+
 /*
  * Reaps all children; those still alive after a second are killed where /proc
  * shows them.  Returns how many had to be killed that way.

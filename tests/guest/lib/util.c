@@ -81,6 +81,19 @@ int signal_of(void (*fn)(void *arg), void *arg)
 	return 0;
 }
 
+void pause_for_ever(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+}
+
+void kill_and_reap(pid_t pid)
+{
+	OK(kill(pid, SIGKILL));
+	CHECK_EQ(wait_signal(pid), SIGKILL);
+}
+
 void gate_init(struct gate *g)
 {
 	OK(pipe2(g->fd, O_CLOEXEC));

@@ -34,6 +34,12 @@ int wait_signal(pid_t pid);
 /* Runs fn(arg) in a child; the signal that killed it, 0 if it exited with 0. */
 int signal_of(void (*fn)(void *arg), void *arg);
 
+/* For spawn: does nothing until it is killed. */
+void pause_for_ever(void *arg);
+
+/* SIGKILL, and waits for that to be the end. */
+void kill_and_reap(pid_t pid);
+
 /* A one-shot event between processes: wait returns after open. */
 struct gate {
 	int fd[2];
@@ -47,10 +53,10 @@ void gate_close(struct gate *g);
 /* Milliseconds of CLOCK_MONOTONIC. */
 long long msec(void);
 
-/* Repeats until cond holds, fails after ten seconds (more under TAP_TIMEOUT). */
+/* Repeats until cond holds; fails when patience is at its end. */
 #define UNTIL(cond) \
 	do { \
-		long long end_ = msec() + 10000; \
+		long long end_ = msec() + tap_patience_ms(); \
 		while (!(cond)) { \
 			if (msec() > end_) \
 				FAIL("never came true: %s", #cond); \
