@@ -67,6 +67,18 @@ size_t anon_name(const struct file *f, char *buf, size_t size)
 	return (size_t)snprintf(buf, size, "%s:[%lu]", f->f_anon_class, f->f_anon_ino);
 }
 
+u32 anon_magic(const struct file *f)
+{
+	switch (f->f_anon_mode & S_IFMT) {
+	case S_IFIFO:
+		return PIPEFS_MAGIC;
+	case S_IFSOCK:
+		return SOCKFS_MAGIC;
+	default:
+		return ANON_INODE_FS_MAGIC;
+	}
+}
+
 int anon_path(struct file *f, struct path *out)
 {
 	char name[48];

@@ -13,6 +13,7 @@ void anon_init(void);
 int anon_path(struct file *f, struct path *out);
 /* fstat(2) of a file without a vnode. */
 void anon_stat(struct file *f, struct stat *st);
+u32 anon_magic(const struct file *f);		/* statfs(2) f_type */
 /* "pipe:[123]"; returns length. */
 size_t anon_name(const struct file *f, char *buf, size_t size);
 

@@ -264,7 +264,7 @@ struct file *fd_file(struct fdtable *t, int fd)
 	return f;
 }
 
-bool fd_get_any(int fd, struct fdref *r)
+static inline bool fd_ref(int fd, struct fdref *r)
 {
 	struct proc *p = current_proc();
 	struct fdtable *t = p->p_fdt;
@@ -277,9 +277,14 @@ bool fd_get_any(int fd, struct fdref *r)
 	return r->file != NULL;
 }
 
+bool fd_get_any(int fd, struct fdref *r)
+{
+	return fd_ref(fd, r);
+}
+
 bool fd_get(int fd, struct fdref *r)
 {
-	if (!fd_get_any(fd, r))
+	if (!fd_ref(fd, r))
 		return false;
 	if (likely(!(r->file->f_mode & FMODE_PATH)))
 		return true;

@@ -35,6 +35,7 @@ static u64 file_max;				/* [I] */
 static atomic64_t anon_ino = ATOMIC_INIT(1);
 
 int (*fifo_open_hook)(struct vnode *vn, struct file *f);
+int (*pipe_reopen_hook)(struct file *old, u32 flags, struct file **out);
 void (*fifo_free_hook)(struct vnode *vn);
 
 static bool file_list_add(struct file *f)
@@ -128,18 +129,15 @@ static int file_open_vnode(struct vnode *vn, struct file *f)
 	}
 }
 
-/* The vnode stands for an open file without a name: open(2) gives that file itself. */
+/*
+ * The vnode stands for an open file without a name. A pipe can be opened anew, like a FIFO;
+ * everything else cannot, as on Linux.
+ */
 static int file_open_anon(struct vnode *vn, u32 flags, struct file **out)
 {
-	struct file *f = vn->v_data;
-	u32 want = mode_of_flags(flags);
-
-	if ((vn->v_mode & S_IFMT) == S_IFSOCK)
+	if ((vn->v_mode & S_IFMT) != S_IFIFO || !pipe_reopen_hook)
 		return -ENXIO;
-	if (want & ~f->f_mode & (FMODE_READ | FMODE_WRITE))
-		return -EACCES;
-	*out = file_get(f);
-	return 0;
+	return pipe_reopen_hook(vn->v_data, flags, out);
 }
 
 /* Objects that O_PATH files refuse everything with. */
@@ -276,11 +274,11 @@ s64 file_seek_size(struct file *f, s64 off, int whence, s64 size, s64 max)
 		break;
 	case SEEK_CUR:
 		if (__builtin_add_overflow(f->f_pos, off, &pos))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_END:
 		if (__builtin_add_overflow(size, off, &pos))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_DATA:
 		if (off < 0 || off >= size)

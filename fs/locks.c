@@ -21,6 +21,8 @@
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
+#define LOCK_MAND	32
+
 struct lock {
 	struct list_head lk_link;	/* fl_posix or fl_flock */
 	const void *lk_owner;
@@ -379,6 +381,9 @@ long locks_flock(struct file *f, int op)
 	struct lock *fresh;
 	int err;
 
+	/* The mandatory locks that Linux once had: asking for them is a no-op since 5.17. */
+	if (op & LOCK_MAND)
+		return 0;
 	switch (op & ~LOCK_NB) {
 	case LOCK_SH:
 		want.lk_type = F_RDLCK;

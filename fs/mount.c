@@ -205,6 +205,13 @@ static int mount_alloc(struct superblock *sb, struct dentry *root, const char *s
 
 void mount_put(struct mount *m)
 {
+	if (unlikely(m->mnt_expire))
+		m->mnt_expire = false;
+	mount_put_unused(m);
+}
+
+void mount_put_unused(struct mount *m)
+{
 	s32 left = atomic_dec_return(&m->mnt_ref);
 
 	KASSERT(left >= 0);
@@ -268,7 +275,6 @@ void mount_cross_down(struct path *p)
 		if (m) {
 			p->mnt = mount_get(m);
 			p->dentry = dentry_get(m->mnt_root);
-			m->mnt_expire = false;
 		}
 		spin_unlock(&mount_hash_lock);
 		if (!m)

@@ -63,7 +63,7 @@ struct mount {
 	unsigned long mnt_flags;	/* [m] MS_RDONLY, NOSUID, NODEV, NOEXEC, NOATIME ... */
 	unsigned int mnt_id;		/* [I] */
 	char *mnt_source;		/* [I] for /proc/mounts */
-	bool mnt_expire;		/* [m] marked by MNT_EXPIRE, not used since */
+	bool mnt_expire;		/* marked by MNT_EXPIRE, no path has been here since */
 	struct hlist_node mnt_hash;	/* [m] by parent and mount point */
 	struct list_head mnt_link;	/* [m] all, in the order they were made */
 	struct list_head mnt_children;	/* [m] */
@@ -101,6 +101,8 @@ static inline struct mount *mount_get(struct mount *m)
 	return m;
 }
 void mount_put(struct mount *m);
+/* The same without counting as use in the sense of MNT_EXPIRE. */
+void mount_put_unused(struct mount *m);
 extern struct mount *root_mount;	/* [I] once set */
 /* If something is mounted on *p, go to its root (repeatedly). Swaps references. */
 void mount_cross_down(struct path *p);

@@ -274,9 +274,12 @@ static int walk_component(struct walk *w, const struct path_part *part, bool las
 
 	if (!vnode_is_dir(vn))
 		return -ENOTDIR;
-	err = vnode_permission(vn, MAY_EXEC, cred_current());
-	if (err)
-		return err;
+	/* Where everybody may search, nobody needs to be looked at. */
+	if ((vn->v_mode & 0111) != 0111) {
+		err = vnode_permission(vn, MAY_EXEC, cred_current());
+		if (err)
+			return err;
+	}
 	w->w_slash = part->slash;
 	w->w_type = path_part_is_dot(part) ? LAST_DOT :
 		    path_part_is_dotdot(part) ? LAST_DOTDOT : LAST_NORM;

@@ -8,8 +8,8 @@
 
 #include "fs/file.h"
 
-/* Largest file: the last page must have an index and an end that fit. */
-#define FILE_MAX_SIZE	0x7ffffffffffff000L
+/* Largest file: every offset fits into a signed 64-bit number. */
+#define FILE_MAX_SIZE	INT64_MAX
 
 /* file_ops of regular files on any file system that keeps its data in v_object. */
 extern const struct file_ops pagecache_file_ops;

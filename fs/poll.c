@@ -2,7 +2,8 @@
 /*
  * poll(2) and ppoll(2), and the waiting that select(2) shares with them.
  *
- * First look: each file reports its readiness, and queues a waiter of ours on the object's wait queue, under the lock
+ * First look: each file reports its readiness; often that is all. Second look, if nothing was ready: each
+ * file also queues a waiter of ours on the object's wait queue, under the lock
  * under which readiness changes; so a change after the look finds the waiter. A woken waiter sets ps_triggered and
  * wakes the thread, which looks at all files again, without queueing. Waiters stay queued until the end.
  *
@@ -92,7 +93,7 @@ static void poll_queue(struct poll_table *pt, struct file *f, struct waitq *wq)
 
 void poll_set_init(struct poll_set *ps)
 {
-	ps->ps_table = (struct poll_table){ .pt_queue = poll_queue };
+	ps->ps_table = (struct poll_table){ .pt_queue = NULL };
 	ps->ps_thread = current;
 	ps->ps_triggered = false;
 	ps->ps_full = false;
@@ -140,13 +141,14 @@ static int poll_sleep(struct poll_set *ps, nsec_t deadline)
 long poll_set_wait(struct poll_set *ps, long (*scan)(struct poll_set *ps, void *arg), void *arg,
 		   nsec_t deadline)
 {
-	int err = deadline == 0 ? -ETIMEDOUT : 0;
+	long ready = scan(ps, arg);
+	int err = 0;
 
-	if (err)
-		ps->ps_table.pt_queue = NULL;
+	if (ready || deadline == 0)
+		return ready;
+	ps->ps_table.pt_queue = poll_queue;
 	for (;;) {
-		long ready = scan(ps, arg);
-
+		ready = scan(ps, arg);
 		ps->ps_table.pt_queue = NULL;
 		if (ready)
 			return ready;
@@ -183,7 +185,8 @@ struct timespec poll_time_left(nsec_t deadline)
 /* ---- poll(2) ---- */
 
 struct poll_call {
-	struct pollfd *fds;
+	struct pollfd __user *ufds;
+	struct pollfd *fds;		/* revents as the user's array has them */
 	unsigned int n;
 };
 
@@ -202,6 +205,20 @@ static u32 poll_one(struct poll_set *ps, const struct pollfd *pfd)
 	return got;
 }
 
+/*
+ * Only revents is written, where it changes: events and fd of the user's array may be changed by
+ * another thread meanwhile.
+ */
+static int set_revents(struct poll_call *call, unsigned int i, u32 got)
+{
+	struct pollfd *pfd = &call->fds[i];
+
+	if ((u16)pfd->revents == got)
+		return 0;
+	pfd->revents = (short)got;
+	return copy_to_user(&call->ufds[i].revents, &pfd->revents, sizeof(pfd->revents));
+}
+
 static long poll_scan(struct poll_set *ps, void *arg)
 {
 	struct poll_call *call = arg;
@@ -210,7 +227,8 @@ static long poll_scan(struct poll_set *ps, void *arg)
 	for (unsigned int i = 0; i < call->n; i++) {
 		u32 got = poll_one(ps, &call->fds[i]);
 
-		call->fds[i].revents = (short)got;
+		if (set_revents(call, i, got))
+			return -EFAULT;
 		if (got) {
 			ready++;
 			/* It will not sleep any more: no further waiters. */
@@ -220,20 +238,10 @@ static long poll_scan(struct poll_set *ps, void *arg)
 	return ready;
 }
 
-/* Results go to user memory field by field: events and fd may be changed by another thread. */
-static int poll_copy_out(struct pollfd __user *ufds, const struct pollfd *fds, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++) {
-		if (copy_to_user(&ufds[i].revents, &fds[i].revents, sizeof(fds[i].revents)))
-			return -EFAULT;
-	}
-	return 0;
-}
-
 static long do_poll(struct pollfd __user *ufds, unsigned int n, nsec_t deadline)
 {
 	struct pollfd small[POLL_STACK_FDS];
-	struct poll_call call = { .fds = small, .n = n };
+	struct poll_call call = { .ufds = ufds, .fds = small, .n = n };
 	struct poll_set ps;
 	long ret;
 
@@ -250,8 +258,6 @@ static long do_poll(struct pollfd __user *ufds, unsigned int n, nsec_t deadline)
 		poll_set_init(&ps);
 		ret = poll_set_wait(&ps, poll_scan, &call, deadline);
 		poll_set_end(&ps);
-		if (ret >= 0 && poll_copy_out(ufds, call.fds, n))
-			ret = -EFAULT;
 	}
 	if (call.fds != small)
 		vfree(call.fds);

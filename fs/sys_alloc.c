@@ -23,7 +23,7 @@ static int size_check(const struct vnode *vn, s64 size)
 		signal_self(SIGXFSZ);
 		return -EFBIG;
 	}
-	return size > FILE_MAX_SIZE ? -EFBIG : 0;
+	return 0;
 }
 
 static int truncate_path(const struct path *p, s64 size)
@@ -117,7 +117,7 @@ static int fallocate_vnode(struct vnode *vn, int mode, s64 off, s64 end)
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		err = size_check(vn, end);
 	if (!err && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
-		err = pagecache_zero(vn, off, min(end, round_up(vn->v_size, (s64)PAGE_SIZE)));
+		err = pagecache_zero(vn, off, (s64)min((u64)end, round_up((u64)vn->v_size, PAGE_SIZE)));
 	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
 		err = allocate_locked(vn, off, end);
 	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > vn->v_size) {
@@ -150,7 +150,7 @@ static int fallocate_file(struct file *f, int mode, s64 off, s64 len)
 		return -EISDIR;
 	if (!vnode_is_reg(vn))
 		return -ENODEV;
-	if (__builtin_add_overflow(off, len, &end) || end > FILE_MAX_SIZE)
+	if (__builtin_add_overflow(off, len, &end))
 		return -EFBIG;
 	if (!(vn->v_flags & VNF_SPARSE))
 		return -EOPNOTSUPP;

@@ -3,6 +3,7 @@
  * mount(2) and umount2(2).
  */
 #include <errno.h>
+#include "fs/dcache.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/sys_path.h"
@@ -120,6 +121,7 @@ long sys_umount2(const char __user *target, int flags)
 	if (err)
 		return err;
 	err = cred_privileged(cred_current()) ? mount_umount(&p, flags) : -EPERM;
-	path_put(&p);
+	dentry_put(p.dentry);
+	mount_put_unused(p.mnt);
 	return err;
 }

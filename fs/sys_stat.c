@@ -158,6 +158,7 @@ long sys_readlinkat(int dirfd, const char __user *name, char __user *buf, int si
 	struct path p;
 	ssize_t len;
 	char *target;
+	u8 first;
 
 	if (size <= 0)
 		return -EINVAL;
@@ -167,7 +168,7 @@ long sys_readlinkat(int dirfd, const char __user *name, char __user *buf, int si
 	vn = p.dentry->d_vnode;
 	target = kmalloc(PATH_MAX, ALLOC_WAIT);
 	if (!S_ISLNK(vn->v_mode) || !vn->v_ops->vo_readlink)
-		len = -EINVAL;
+		len = get_user_u8(&first, name) || first ? -EINVAL : -ENOENT;
 	else if (!target)
 		len = -ENOMEM;
 	else
@@ -200,6 +201,8 @@ static long statfs_path(const struct path *p, struct statfs __user *out)
 	};
 	int err = sb->sb_type->ft_statfs ? sb->sb_type->ft_statfs(sb, &st) : 0;
 
+	if (p->dentry->d_vnode->v_flags & VNF_ANON)
+		st.f_type = anon_magic(p->dentry->d_vnode->v_data);
 	if (err)
 		return err;
 	mount_statfs_flags(p->mnt, &st);

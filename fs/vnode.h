@@ -182,6 +182,11 @@ unsigned int vnode_list(struct superblock *sb, unsigned long *pos,
 
 /* open(2) of a FIFO; ipc/fifo.c sets it. Contract of vo_open. */
 extern int (*fifo_open_hook)(struct vnode *vn, struct file *f);
+/*
+ * open(2) of a pipe without a name, through /proc/PID/fd/N: *out is a new open file of the
+ * pipe behind old, with the ends that flags ask for. 0, -ENFILE, -ENOMEM. ipc/sys_pipe.c sets it.
+ */
+extern int (*pipe_reopen_hook)(struct file *old, u32 flags, struct file **out);
 /* The last reference to a FIFO's vnode is gone and v_pipe is set; ipc/fifo.c sets it. */
 extern void (*fifo_free_hook)(struct vnode *vn);
 

@@ -28,6 +28,7 @@
 #include <errno.h>
 #include <kassert.h>
 #include "fs/poll.h"
+#include "fs/vnode.h"
 #include "ipc/pipe.h"
 #include "ipc/signal.h"
 #include "kernel/lib/string.h"
@@ -552,6 +553,7 @@ static long pipe_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 void pipe_init(void)
 {
 	pipe_cache = slab_create("pipe", sizeof(struct pipe), 64);
+	pipe_reopen_hook = pipe_reopen;
 }
 
 const struct file_ops pipe_fops = {

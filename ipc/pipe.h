@@ -44,6 +44,8 @@ void pipe_free(struct pipe *p);			/* no ends open */
 /* An open file with these FMODE_* bits is there / is gone. Locks p_lock; the last close of a pipe frees it. */
 void pipe_open_end(struct pipe *p, u32 mode);
 void pipe_close_end(struct pipe *p, u32 mode);
+/* sys_pipe.c: for pipe_reopen_hook (fs/vnode.h). */
+int pipe_reopen(struct file *old, u32 flags, struct file **out);
 /* fifo.c */
 void fifo_init(void);
 

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <abi/stat.h>
+#include <kassert.h>
 #include "fs/fdtable.h"
 #include "ipc/pipe.h"
 #include "mm/uaccess.h"
@@ -41,6 +42,23 @@ static int pipe_create(u32 flags, struct file *ends[2])
 	if (err)
 		file_put(ends[0]);
 	return err;
+}
+
+int pipe_reopen(struct file *old, u32 flags, struct file **out)
+{
+	struct pipe *p = old->f_data;
+	int err;
+
+	KASSERT(old->f_ops == &pipe_fops);
+	err = file_alloc(&pipe_fops, p, flags, out);
+	if (err)
+		return err;
+	file_set_anon(*out, old->f_anon_class, old->f_anon_mode, old->f_anon_ino);
+	/* Its ends are open: old is, and the caller holds it. */
+	spin_lock(&p->p_lock);
+	pipe_open_end(p, (*out)->f_mode & (FMODE_READ | FMODE_WRITE));
+	spin_unlock(&p->p_lock);
+	return 0;
 }
 
 /* Descriptors in fds[]; -EMFILE, -ENFILE, -ENOMEM, -EFAULT, -EINVAL. Nothing is left behind on failure. */

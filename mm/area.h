@@ -22,7 +22,10 @@ void area_link(struct vmspace *vm, struct vmarea *a);
 /* The same for an area above all others: no search. */
 void area_link_last(struct vmspace *vm, struct vmarea *last, struct vmarea *a);
 void area_unlink(struct vmspace *vm, struct vmarea *a);
-/* Frees an unlinked area and its reference; without vm_lock, since the last reference of a file may do I/O. */
+/*
+ * Frees an unlinked area and its reference; without vm_lock, since the last reference of a
+ * file may do I/O.
+ */
 void area_free(struct vmarea *a);
 void area_free_list(struct list_head *dead);
 /* Move an area's bounds, within the gap around it; start moves the offset along. */
@@ -32,7 +35,10 @@ void area_set_flags(struct vmspace *vm, struct vmarea *a, u32 flags);
 /* Cut a in two at addr, which becomes the start of the upper half: *upper. -ENOMEM. */
 int area_split(struct vmspace *vm, struct vmarea *a, vaddr_t addr,
 	       struct vmarea **upper);
-/* Join a with the areas before and behind where nothing tells them apart; what became superfluous goes on dead. */
+/*
+ * Join a with the areas before and behind where nothing tells them apart; what became
+ * superfluous goes on dead.
+ */
 struct vmarea *area_merge(struct vmspace *vm, struct vmarea *a,
 			  struct list_head *dead);
 /* First area that overlaps [start, end), or NULL. vm_lock held. */
@@ -70,7 +76,10 @@ static inline u64 area_index(const struct vmarea *a, vaddr_t va)
 
 int vm_unmap_locked(struct vmspace *vm, vaddr_t start, vaddr_t end,
 		    struct list_head *dead);
-/* Enter an area over a free range, or let a neighbour grow over it; *want is a pattern, not linked. -ENOMEM. */
+/*
+ * Enter an area over a free range, or let a neighbour grow over it; *want is a pattern, not
+ * linked. -ENOMEM.
+ */
 int area_enter(struct vmspace *vm, const struct vmarea *want,
 	       struct list_head *dead);
 /* May the space grow by pages with these flags? RLIMIT_AS, RLIMIT_DATA, obvious overcommit. */
@@ -97,7 +106,10 @@ struct gather {
 };
 
 void gather_init(struct gather *g, struct vmspace *vm);
-/* Clear all entries in [start, end). Takes vm_ptlock; vm_lock for reading, or the vo_lock of the area's object, held. */
+/*
+ * Clear all entries in [start, end). Takes vm_ptlock; vm_lock for reading, or the vo_lock of
+ * the area's object, held.
+ */
 void vm_zap(struct gather *g, vaddr_t start, vaddr_t end);
 /* Flush and let the pages go. No spin lock but a vo_lock held. */
 void gather_finish(struct gather *g);

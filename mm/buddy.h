@@ -11,7 +11,10 @@
 
 extern struct spinlock buddy_lock;	/* RANK_BUDDY */
 
-/* A block of 2^order frames, pg_ref 0, or NULL when that would leave fewer than keep frames free. */
+/*
+ * A block of 2^order frames, pg_ref 0, or NULL when that would leave fewer than keep frames
+ * free.
+ */
 struct page *buddy_take(unsigned int order, u64 keep);
 /*
  * Up to 2^order single frames, into out: a free block that is no larger, if there is one, so that

@@ -449,7 +449,10 @@ static void fault_signal(int err, vaddr_t addr)
 	}
 }
 
-/* Upcall of kernel/x86/trap.c. False: not ours; a kernel fault then goes by the fixup table, or is a bug. */
+/*
+ * Upcall of kernel/x86/trap.c. False: not ours; a kernel fault then goes by the fixup table,
+ * or is a bug.
+ */
 bool page_fault(struct trapframe *tf, vaddr_t addr, u32 err)
 {
 	bool user = frame_from_user(tf);

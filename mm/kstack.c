@@ -36,7 +36,7 @@ static DEFINE_PERCPU(struct kstack_cpu, kstack_cpu);
 static struct spinlock kstack_lock = SPINLOCK_INIT("kstack", RANK_VMALLOC);
 static BITMAP_DECLARE(slots_used, NSLOTS);	/* [kstack_lock] */
 static size_t slot_low;			/* [kstack_lock] all below are in use */
-static void *idle_first;		/* [kstack_lock] mapped stacks, linked by their first word */
+static void *idle_first;		/* [kstack_lock] mapped, linked by first word */
 static u32 idle_count;			/* [kstack_lock] */
 
 static vaddr_t slot_base(size_t slot)

@@ -64,7 +64,10 @@ static u64 pages_mapped(struct vmspace *vm, vaddr_t start, vaddr_t end)
 
 /* ---- gaps ------------------------------------------------------------------- */
 
-/* Highest range of len in [bottom, top); largest gets the size of the largest gap that was too small. */
+/*
+ * Highest range of len in [bottom, top); largest gets the size of the largest gap that was too
+ * small.
+ */
 static vaddr_t search_down(struct vmspace *vm, u64 len, vaddr_t bottom,
 			   vaddr_t top, u64 *largest)
 {

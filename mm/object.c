@@ -181,7 +181,9 @@ static int insert_locked(struct vm_object *vo, u64 index, struct page *pg,
 	return 0;
 }
 
-/* Take a page that is not busy out; the object's reference becomes the caller's. vo_lock held. */
+/*
+ * Take a page that is not busy out; the object's reference becomes the caller's. vo_lock held.
+ */
 static void remove_locked(struct vm_object *vo, struct page *pg)
 {
 	struct page *gone;
@@ -211,7 +213,10 @@ int vm_object_insert(struct vm_object *vo, u64 index, struct page *pg)
 	}
 }
 
-/* Sleep until pg is not busy. vo_lock held, and dropped meanwhile: the page may be out of the object afterwards. */
+/*
+ * Sleep until pg is not busy. vo_lock held, and dropped meanwhile: the page may be out of the
+ * object afterwards.
+ */
 static void wait_busy(struct vm_object *vo, struct page *pg)
 {
 	page_get(pg);
@@ -329,7 +334,10 @@ void vm_object_unmap(struct vm_object *vo, u64 first, u64 last)
 	spin_unlock(&vo->vo_lock);
 }
 
-/* Take up to TRUNCATE_BATCH pages from *index to last out. Returns how many; *index is where to go on. */
+/*
+ * Take up to TRUNCATE_BATCH pages from *index to last out. Returns how many; *index is where
+ * to go on.
+ */
 static unsigned int remove_batch(struct vm_object *vo, u64 *index, u64 last,
 				 struct page **out)
 {
@@ -385,7 +393,9 @@ void vm_object_truncate(struct vm_object *vo, u64 size)
 {
 	u64 first = DIV_ROUND_UP(size, PAGE_SIZE), old;
 
-	/* The order is what fault.c relies on: size, pages, then the entries under vm_ptlock. */
+	/*
+	 * The order is what fault.c relies on: size, pages, then the entries under vm_ptlock.
+	 */
 	spin_lock(&vo->vo_lock);
 	old = vo->vo_size;
 	WRITE_ONCE(vo->vo_size, size);

@@ -26,7 +26,9 @@ struct vm_pager {
 	int (*vp_fill)(struct vm_object *vo, struct page *pg, u64 index);
 	/* Write a dirty page back. 0 or -errno. */
 	int (*vp_write)(struct vm_object *vo, struct page *pg, u64 index);
-	/* About to be written through a shared mapping or write(): reserve blocks. 0, -ENOSPC. */
+	/*
+	 * About to be written through a shared mapping or write(): reserve blocks. 0, -ENOSPC.
+	 */
 	int (*vp_make_writable)(struct vm_object *vo, u64 index);
 	/* Last reference is gone and all pages are freed. NULL: nothing to do. */
 	void (*vp_release)(struct vm_object *vo);
@@ -37,9 +39,9 @@ struct vm_pager {
 struct vm_object {
 	refcount_t vo_ref;
 	struct spinlock vo_lock;
-	struct radix_tree vo_pages;	/* [vo_lock] index -> struct page, each with one reference */
+	struct radix_tree vo_pages;	/* [vo_lock] index -> page, one reference each */
 	u64 vo_npages;			/* [vo_lock] */
-	u64 vo_size;			/* [vo_lock] bytes (read freely); faults past it are SIGBUS */
+	u64 vo_size;			/* [vo_lock] bytes, read freely; past it: SIGBUS */
 	const struct vm_pager *vo_pager;	/* [I] NULL: like one with all members NULL */
 	void *vo_owner;			/* [I] vnode of a file, NULL */
 	struct waitq vo_busyq;		/* waiters for PG_BUSY pages */
@@ -47,7 +49,8 @@ struct vm_object {
 	struct list_head vo_areas;	/* [vo_lock] areas that map it (truncate finds the PTEs) */
 };
 
-void vm_object_init(struct vm_object *vo, const struct vm_pager *pager, void *owner);	/* embedded objects */
+/* For embedded objects: reference 1, size 0. */
+void vm_object_init(struct vm_object *vo, const struct vm_pager *pager, void *owner);
 int vm_object_create_anon(u64 size, struct vm_object **out);	/* -ENOMEM */
 void vm_object_get(struct vm_object *vo);
 void vm_object_put(struct vm_object *vo);
@@ -64,10 +67,16 @@ void vm_object_slab_init(void);		/* with vm_init() */
 int vm_object_getpage(struct vm_object *vo, u64 index, struct page **out);
 /* Only if present and up to date; NULL otherwise. Referenced. Short. */
 struct page *vm_object_lookup(struct vm_object *vo, u64 index);
-/* The same for n pages from first on, as far as bit i of want is set; out[i] is NULL where there is none. Returns how many. */
+/*
+ * The same for n pages from first on, as far as bit i of want is set; out[i] is NULL where
+ * there is none. Returns how many.
+ */
 unsigned int vm_object_lookup_range(struct vm_object *vo, u64 first,
 				    unsigned int n, u64 want, struct page **out);
-/* Put a page in (adopting boot-module pages); takes over the caller's reference. -EEXIST, -ENOMEM. */
+/*
+ * Put a page in (adopting boot-module pages); takes over the caller's reference. -EEXIST,
+ * -ENOMEM.
+ */
 int vm_object_insert(struct vm_object *vo, u64 index, struct page *pg);
 /* Set the size; on shrinking unmap and free pages past the end, zero the tail of the last. */
 void vm_object_truncate(struct vm_object *vo, u64 size);
@@ -75,7 +84,10 @@ void vm_object_truncate(struct vm_object *vo, u64 size);
 void vm_object_destroy_pages(struct vm_object *vo);
 /* Unmap pages [first, last] wherever they are mapped, copied private pages too. */
 void vm_object_unmap(struct vm_object *vo, u64 first, u64 last);
-/* Drop pages [first, last]: they read as zeros afterwards. Only without vp_fill; else -EOPNOTSUPP. */
+/*
+ * Drop pages [first, last]: they read as zeros afterwards. Only without vp_fill; else
+ * -EOPNOTSUPP.
+ */
 int vm_object_punch(struct vm_object *vo, u64 first, u64 last);
 /* Write dirty pages [first, last] back through the pager. First error. */
 int vm_object_writeback(struct vm_object *vo, u64 first, u64 last);

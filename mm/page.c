@@ -344,7 +344,10 @@ static void pt_page_drop(paddr_t pa)
 	page_free(pg, 0);
 }
 
-/* Upcall of kernel/x86/pagetable.c, mostly under a spin lock: never sleeps. 0: none; see pt_page_reserve(). */
+/*
+ * Upcall of kernel/x86/pagetable.c, mostly under a spin lock: never sleeps. 0: none; see
+ * pt_page_reserve().
+ */
 paddr_t pt_page_alloc(void)
 {
 	if (likely(this_cpu(page_cpu).pc_pthead))
@@ -424,7 +427,9 @@ u64 page_total(void)
 	return READ_ONCE(total_frames);
 }
 
-/* Frames that the CPUs' caches hold. Others change theirs meanwhile; exact when they are idle. */
+/*
+ * Frames that the CPUs' caches hold. Others change theirs meanwhile; exact when they are idle.
+ */
 static u64 cached_frames(void)
 {
 	u64 n = pmap_limbo_pages();

@@ -70,12 +70,12 @@ static inline struct page *virt_to_page(const void *va) { return phys_to_page(vi
 bool pfn_valid(u64 pfn);
 
 /* Allocation flags, for pages and slab objects alike. */
-#define ALLOC_WAIT	0x0		/* may sleep, reclaim, and (user pages) start the OOM killer */
+#define ALLOC_WAIT	0x0		/* may sleep and reclaim */
 #define ALLOC_ATOMIC	0x1		/* may not sleep; dips into the reserve */
 #define ALLOC_ZERO	0x2
 #define ALLOC_USER	0x4		/* on behalf of user memory: OOM may be declared */
 #define ALLOC_NOFAIL_RECLAIM 0x8	/* no reclaim, from reclaim itself */
-#define ALLOC_NOWAIT	0x10		/* may not sleep and leaves the reserve alone: the caller can wait and try again */
+#define ALLOC_NOWAIT	0x10		/* may not sleep, leaves the reserve alone */
 
 void page_init(void);			/* takes over from early_alloc() */
 /* 2^order contiguous frames, reference 1, or NULL. */
@@ -86,7 +86,10 @@ static inline void page_get(struct page *pg) { atomic_inc(&pg->pg_ref); }
 void page_put(struct page *pg);
 /* Give boot memory (module pages, .init) to the allocator. */
 void page_add_range(paddr_t start, paddr_t end);
-/* Boot memory becomes allocated pages with reference 1, contents kept: page_put() will free them like any other. */
+/*
+ * Boot memory becomes allocated pages with reference 1, contents kept: page_put() will free
+ * them like any other.
+ */
 void page_adopt_range(paddr_t start, paddr_t end);
 
 /*

@@ -23,12 +23,10 @@
  */
 #include <bits.h>
 #include <kassert.h>
-#include <kernel/upcalls.h>
 #include "kernel/core/fail.h"
 #include "kernel/core/lockrank.h"
 #include "kernel/core/statreg.h"
 #include "kernel/lib/string.h"
-#include "kernel/x86/fpu.h"
 #include "mm/slab.h"
 
 #define MAG_MAX		32		/* objects in a magazine */
@@ -64,7 +62,6 @@ static LIST_HEAD(slab_list);		/* [slab_list_lock] only grows */
 static atomic64_t slab_page_count;
 
 static struct slab_cache cache_cache, mag_cache;	/* what the others are made of */
-static struct slab_cache *fpu_cache;			/* [I] */
 
 /* ---- debug: patterns and red zones --------------------------------------- */
 
@@ -486,17 +483,6 @@ void slab_shrink(void)
 	}
 }
 
-/* Upcalls of kernel/x86/fpu.c: where a thread's FPU state is saved. */
-void *fpu_area_alloc(void)
-{
-	return slab_alloc(fpu_cache, ALLOC_WAIT);
-}
-
-void fpu_area_free(void *area)
-{
-	slab_free(fpu_cache, area);
-}
-
 /* ---- counting ------------------------------------------------------------- */
 
 u64 slab_pages(void)
@@ -567,7 +553,6 @@ void slab_init(void)
 	/* Magazines have no magazines: that would not end. */
 	mag_cache.c_mag_max = 0;
 	kmalloc_init();
-	fpu_cache = slab_create("fpu", fpu_area_size, 64);
 	statreport_register(&slabinfo_report);
 	statcounter_register(&objects_counter);
 }

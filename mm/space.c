@@ -377,15 +377,6 @@ struct vmspace *vmspace_switch(struct vmspace *vm)
 	return old;
 }
 
-void vmspace_thread_leave(void)
-{
-	irqflags_t f = irq_save();
-
-	current->t_pmap = NULL;
-	pmap_activate(NULL);
-	irq_restore(f);
-}
-
 static u64 vmspaces_read(void)
 {
 	return (u64)atomic64_read(&space_count);
@@ -401,5 +392,6 @@ void vm_init(void)
 	space_cache = slab_create("vmspace", sizeof(struct vmspace), 64);
 	area_cache = slab_create("vmarea", sizeof(struct vmarea), 8);
 	vm_object_slab_init();
+	fpu_area_init();
 	statcounter_register(&vmspaces_counter);
 }

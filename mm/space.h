@@ -33,12 +33,12 @@ struct vm_object;
 #define VA_LOCKED	0x040
 #define VA_HEAP		0x080		/* brk area, for maps' [heap] */
 #define VA_VDSO		0x100
-#define VA_MAYWRITE	0x200		/* mprotect may add write (file opened for writing, or private) */
+#define VA_MAYWRITE	0x200		/* mprotect may add write */
 #define VA_DONTFORK	0x400		/* madvise */
 #define VA_WIPEONFORK	0x800		/* madvise */
 #define VA_NOEXEC	0x1000		/* mprotect may not add execute (mounted noexec) */
 
-#define VM_MIN_ADDR	0x10000ul	/* below it only the privileged may map, at a fixed address */
+#define VM_MIN_ADDR	0x10000ul	/* below it only the privileged may map */
 #define VM_STACK_GAP	(256 * PAGE_SIZE)	/* kept free below a stack */
 #define VM_MAX_AREAS	65530
 
@@ -58,7 +58,7 @@ struct vmspace {
 	struct spinlock vm_ptlock;
 	struct pmap vm_pmap;		/* [pt] */
 	struct rb_root vm_areas;	/* [v] */
-	struct vmarea *vm_hint;		/* [a] last found; readers of vm_lock may set it, writers clear it */
+	struct vmarea *vm_hint;		/* [a] last found; set by readers, too */
 	unsigned int vm_nareas;		/* [v] */
 	u64 vm_total_pages;		/* [v] size of all areas */
 	u64 vm_data_pages;		/* [v] of the private writable ones, for RLIMIT_DATA */
@@ -68,8 +68,8 @@ struct vmspace {
 	atomic64_t vm_rss;		/* [a] resident pages */
 	u64 vm_maxrss;			/* [pt] of the past; see vm_count_maxrss() */
 	vaddr_t vm_mmap_top;		/* [I] mmap searches downwards from here */
-	vaddr_t vm_gap_from;		/* [v] no gap larger than vm_gap_max ends above, up to vm_mmap_top; 0: vm_mmap_top */
-	u64 vm_gap_max;			/* [v] */
+	vaddr_t vm_gap_from;		/* [v] 0: unknown, see map.c */
+	u64 vm_gap_max;			/* [v] no larger gap above vm_gap_from */
 	vaddr_t vm_brk_start, vm_brk;	/* [v] */
 	vaddr_t vm_stack_top;		/* [I] */
 	vaddr_t vm_code_start, vm_code_end, vm_data_start, vm_data_end;	/* [I] for /proc/PID/stat */
@@ -78,25 +78,27 @@ struct vmspace {
 
 void vm_init(void);			/* slab caches, counters */
 int vmspace_create(struct vmspace **out);			/* empty. -ENOMEM */
-/* fork: duplicate areas and page tables, private writable pages become copy-on-write in both. -ENOMEM. */
+/*
+ * fork: duplicate areas and page tables, private writable pages become copy-on-write in both.
+ * -ENOMEM.
+ */
 int vmspace_fork(struct vmspace *parent, struct vmspace **child);
 struct vmspace *vmspace_get(struct vmspace *vm);
 /*
- * The last put frees everything; may sleep. No thread may have t_pmap pointing into it any more. If this
- * CPU has it loaded, it stays so, harmlessly, until the next thread's is loaded.
+ * The last put frees everything; may sleep. No thread may have t_pmap pointing into it any
+ * more. If this CPU has it loaded, it stays so, harmlessly, until the next thread's is loaded.
  */
 void vmspace_put(struct vmspace *vm);
 /*
  * Make vm the current process's and load it (exec, kernel threads that become init); the old one is
- * returned for the caller to put. vm NULL: the process has none any more (exit). Every thread of a
- * dying process calls vmspace_thread_leave() before the last one puts the vmspace.
+ * returned for the caller to put. vm NULL: the process has none any more.
  */
 struct vmspace *vmspace_switch(struct vmspace *vm);
-void vmspace_thread_leave(void);
 
 /*
- * Map [start, start+len) (page multiples). VM_FIXED in how: exactly there, replacing what is there; else start is a hint.
- * obj (a reference is taken) or NULL for anonymous memory. Returns the address or -ENOMEM, -EINVAL, -EEXIST.
+ * Map [start, start+len) (page multiples). VM_FIXED in how: exactly there, replacing what
+ * is there; else start is a hint. obj (a reference is taken) or NULL for anonymous memory.
+ * The address or -ENOMEM, -EINVAL, -EEXIST, -EPERM, -EAGAIN (RLIMIT_MEMLOCK), -EINTR.
  */
 #define VM_FIXED	1
 #define VM_NOREPLACE	2
@@ -107,12 +109,15 @@ int vm_unmap(struct vmspace *vm, vaddr_t start, u64 len);
 /* prot: VA_READ, VA_WRITE, VA_EXEC. -ENOMEM (a hole: what lies before it is done), -EACCES. */
 int vm_protect(struct vmspace *vm, vaddr_t start, u64 len, u32 prot);
 /*
- * Clear and set va_flags other than VA_PROT in [start, end). Holes are skipped and make it -ENOMEM in the
- * end; -EINVAL where an area is not private anonymous memory though anon_only; -ENOMEM.
+ * Clear and set va_flags other than VA_PROT in [start, end). Holes are skipped and make it
+ * -ENOMEM in the end; -EINVAL where an area has an object though anon_only says none may.
  */
 int vm_change_flags(struct vmspace *vm, vaddr_t start, vaddr_t end, u32 clear,
 		    u32 set, bool anon_only);
-/* mremap(2), flags MREMAP_*; sizes are page multiples, old_len 0 duplicates a shared mapping. Address or -errno. */
+/*
+ * mremap(2), flags MREMAP_*; sizes are page multiples, old_len 0 duplicates a shared mapping.
+ * Address or -errno.
+ */
 s64 vm_remap(struct vmspace *vm, vaddr_t old, u64 old_len, u64 new_len,
 	     unsigned int flags, vaddr_t fixed);
 /* brk(2): the new break, or the old one if it cannot be moved. */
@@ -125,24 +130,34 @@ struct vmarea *vm_first(struct vmspace *vm);
 struct vmarea *vm_last(struct vmspace *vm);
 /* Set up the initial stack area ending at top, growing down to at most RLIMIT_STACK. */
 int vm_map_stack(struct vmspace *vm, vaddr_t top, u64 initial, bool exec);
-/* Throw the pages of [start, end) away; the areas stay. vm_lock held; private pages come back as zeros or file. */
+/*
+ * Throw the pages of [start, end) away; the areas stay. vm_lock held; private pages come back
+ * as zeros or file.
+ */
 void vm_discard(struct vmspace *vm, vaddr_t start, vaddr_t end);
 
 /*
- * A fault at addr, or access on behalf of somebody. 0: done, try again; -EFAULT: nothing mapped there;
- * -EACCES: not allowed; -EIO: past the end of the object, or it could not be read;
+ * A fault at addr, or access on behalf of somebody. 0: done, try again; -EFAULT: nothing
+ * mapped there; -EACCES: not allowed; -EIO: past the end of the object, or it could not be read;
  * -ENOMEM. No locks held; may sleep.
  */
 #define VF_WRITE	1
 #define VF_EXEC		2
 int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access);
-/* Fault [start, end) in: for writing where the area allows it and is private, else reading. First error. */
+/*
+ * Fault [start, end) in: for writing where the area allows it and is private, else reading.
+ * First error.
+ */
 int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end);
-/* The page at addr with a reference, faulted in for that access. -EFAULT, -EACCES, -EIO, -ENOMEM. */
+/*
+ * The page at addr with a reference, faulted in for that access. -EFAULT, -EACCES, -EIO,
+ * -ENOMEM.
+ */
 int vm_get_page(struct vmspace *vm, vaddr_t addr, unsigned int access,
 		struct page **out);
 /*
- * Copy into another (not loaded) address space, faulting pages in: exec builds argv there; /proc/PID/mem, ptrace.
+ * Copy into or out of another (not loaded) address space, faulting pages in: exec builds
+ * argv there; /proc/PID/mem, ptrace.
  * 0 or -EFAULT, -ENOMEM.
  */
 int vm_copy_out(struct vmspace *vm, vaddr_t dst, const void *src, size_t n);

@@ -13,7 +13,10 @@
 #include "mm/space.h"
 #include "mm/sys_mm.h"
 
-/* Flags that MAP_SHARED_VALIDATE knows; the others must be refused with it, and are ignored without. */
+/*
+ * Flags that MAP_SHARED_VALIDATE knows; the others must be refused with it, and are ignored
+ * without.
+ */
 #define MAP_KNOWN	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | \
 			 MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | \
 			 MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | \

@@ -15,7 +15,10 @@
 void vmalloc_init(void);
 void *vmalloc(size_t size);		/* NULL; not zeroed */
 void vfree(void *p);
-/* Kernel stacks, with a per-CPU cache so that fork and exit need no mapping change. Returns the lowest address, NULL. */
+/*
+ * Kernel stacks, with a per-CPU cache so that fork and exit need no mapping change. Returns
+ * the lowest address, NULL.
+ */
 void *kstack_alloc(void);
 void kstack_free(void *stack);		/* any context but interrupts */
 /* Unmap and free idle stacks beyond the first keep. Interrupts on, no locks. */

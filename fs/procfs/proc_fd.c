@@ -2,8 +2,8 @@
 /*
  * Links from a process to objects: fd/N, exe, cwd, root; and fdinfo/N.
  *
- * They are symbolic links whose text is for people: followed, they lead to the object itself, which may
- * have been renamed, deleted or never have had a name (path_resolution(7) calls them magic).
+ * They are symbolic links whose text is for people: followed, they lead to the object itself,
+ * which may have been renamed, deleted or never have had a name (magic links).
  *
  * Locks: references are taken under p_execlock and p_lock, and dropped without any: a last
  * reference to a file may close it.
@@ -194,7 +194,7 @@ u32 pf_fd_mode(const struct pf_node *n)
 	return mode;
 }
 
-/* Does f's descriptor close on exec? It may have been closed or reused by now: then it does not matter. */
+/* Does the descriptor close on exec? If it has been closed or reused by now it does not matter. */
 static bool closes_on_exec(const struct pf_node *n)
 {
 	struct proc *p = n->pn_proc;

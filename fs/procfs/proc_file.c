@@ -3,9 +3,9 @@
  * Regular files of procfs: text that is made when somebody reads.
  *
  * A read at offset 0 makes the text anew; reads further on continue in the same text, so that a
- * program which reads in pieces sees one state and not a mixture. The text hangs on the open file. Each reader
- * holds a reference while it copies to user memory, and whoever makes a new one just exchanges the pointer:
- * no lock is held while text is made or copied, so the show functions are free to take any.
+ * program which reads in pieces sees one state and not a mixture. The text hangs on the open file.
+ * Each reader holds a reference while it copies to user memory, and whoever makes a new text just
+ * exchanges the pointer: no lock of ours is held while text is made or copied.
  *
  * Locks: f_lock for f_data. Seekable files are read under f_poslock, except by pread(2).
  */

@@ -70,9 +70,9 @@ struct pf_entry {
 #define PE_TEXT(name, text) \
 	{ .pe_name = (name), .pe_mode = S_IFREG | 0444, .pe_text = (text) }
 
-/* proc_file.c: file_ops of regular files; copy len bytes at addr of vm to the text, as far as they can be read. */
+/* proc_file.c: file_ops of regular files. */
 extern const struct file_ops pf_file_ops;
-struct vmspace;
+/* Copy len bytes at addr of vm to the text, as far as they can be read. */
 void pf_append_vm(struct statbuf *sb, struct vmspace *vm, vaddr_t addr, size_t len);
 /* A number at the start of text, nothing but white space behind it. -EINVAL. */
 int pf_parse_number(const char *text, u64 *out);
@@ -84,7 +84,7 @@ void pf_keep_smallest(u32 *out, unsigned int *n, unsigned int max, u32 v);
 /* proc_dir.c: file_ops of directories; the look-up of names in them: key and entry of a child. */
 extern const struct file_ops pf_dir_file_ops;
 u64 pf_ino(const struct pf_node *dir, u32 key);
-/* Key of name in dir; entry, and what it is about (references, for a number), go to child. -ENOENT. */
+/* Key of name in dir; entry, and what a number is about (references), go to child. -ENOENT. */
 int pf_find(const struct pf_node *dir, const char *name, size_t len, struct pf_node *child,
 	    u32 *key);
 /* proc_pid.c */
@@ -99,7 +99,10 @@ bool pf_gone(const struct pf_node *n);
 bool pf_may_look(struct proc *p, const struct cred *cr);
 /* pf_may_look() for n's process, taking the lock. 0 or -EACCES. */
 int pf_check_look(const struct pf_node *n, const struct cred *cr);
-/* Address space of n's process, with a reference; *out is NULL when it has none any more. cr NULL: no check. -EACCES. */
+/*
+ * Address space of n's process, with a reference; *out is NULL when it has none any more. -EACCES,
+ * but with cr NULL nothing is checked.
+ */
 int pf_get_vm(const struct pf_node *n, const struct cred *cr, struct vmspace **out);
 
 /* proc_stat.c */

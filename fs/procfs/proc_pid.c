@@ -4,9 +4,9 @@
  * need little code.
  *
  * A process may be read at any stage of its life. Its vmspace, descriptors and directories are
- * unhooked under p_lock when it exits, so whoever finds one there under p_lock may take a reference (or for
- * descriptors and directories just look: dropping the last reference to a table would
- * close its files in the reader's name, and under its locks).
+ * unhooked under p_lock when it exits, so whoever finds a vmspace there under p_lock may take a
+ * reference. At descriptors and directories we just look under p_lock: to drop the last reference
+ * to a table would close its files, under the reader's locks.
  *
  * Locks: p_execlock for the right to look in and what is then looked at; proctree_lock for the
  * tree; p_lock. Text may be printed under spin locks: its buffer exists already.
@@ -17,6 +17,7 @@
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/procfs/proc_node.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/fail.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
@@ -93,7 +94,7 @@ int pf_get_vm(const struct pf_node *n, const struct cred *cr, struct vmspace **o
 
 /* ---- small files ---- */
 
-/* The thread whose name, state ... a file shows: n's own, else the process's first. With a reference, or NULL. */
+/* The thread whose name a file shows: n's own, else the process's first; a reference, or NULL. */
 static struct thread *thread_of(const struct pf_node *n)
 {
 	return n->pn_thread ? thread_get(n->pn_thread) : thread_find(n->pn_proc->p_pid);
@@ -136,11 +137,12 @@ static int store_comm(const struct pf_node *n, char *text, size_t len)
 static int show_wchan(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
 {
 	struct thread *t = thread_of(n);
-	const char *what = NULL;
+	const void *what = NULL;
+	u64 offset;
 
-	if (t && READ_ONCE(t->t_state) != THREAD_RUNNING && pf_check_look(n, cr) == 0)
+	if (t && pf_check_look(n, cr) == 0)
 		what = READ_ONCE(t->t_wchan);
-	stat_printf(sb, "%s", what ? what : "0");
+	stat_printf(sb, "%s", what ? ksym_lookup((u64)what, &offset) : "0");
 	if (t)
 		thread_put(t);
 	return 0;
@@ -327,7 +329,8 @@ static int task_find(const struct pf_node *dir, u32 num, struct pf_node *child)
 }
 
 static const struct pf_dir task_dir = {
-	.pd_id = 2, .pd_numtype = S_IFDIR, .pd_list = task_list, .pd_find = task_find, .pd_subdirs = task_count,
+	.pd_id = 2, .pd_list = task_list, .pd_numtype = S_IFDIR, .pd_find = task_find,
+	.pd_subdirs = task_count,
 };
 
 static const struct pf_entry pid_entries[] = {

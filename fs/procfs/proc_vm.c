@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What /proc/PID shows out of a process's address space: its arguments and environment, and the map.
+ * What /proc/PID shows of a process's address space: arguments, environment, and the map.
  *
  * Locks: none while reading: the vmspace is referenced, and mm takes its own.
  */

@@ -5,9 +5,9 @@
  * hands out text. What there is, and what it says, is in the tables of the other proc_*.c.
  *
  * Names are not cached (ft_no_names): a look-up asks the tables and the process table, and makes a
- * vnode of its own, which goes with its last user. A vnode holds references to the process and thread it is
- * about; so what is found out through it may be outdated, but never belongs to a later bearer of the
- * same number: pf_gone() tells when it is over, and all calls answer -ENOENT or -ESRCH then.
+ * vnode of its own, which goes with its last user. A vnode holds references to the process and the
+ * thread it is about; what is found through it may be outdated, but never belongs to a later bearer
+ * of the same number: pf_gone() tells when it is over, and all calls answer -ENOENT or -ESRCH then.
  *
  * Locks: none of its own. Called with a directory's v_lock in look-ups and listings.
  */
@@ -37,7 +37,7 @@ static void node_drop(struct pf_node *n)
 
 /*
  * A process's files belong to its effective user; to root where not even the user may look in
- * (proc(5), PR_SET_DUMPABLE), but for what everybody may see, and what it opens itself.
+ * (PR_SET_DUMPABLE), but for directories that all may list and those that it opens itself.
  */
 static void set_owner(struct vnode *vn, struct proc *p)
 {
@@ -45,7 +45,8 @@ static void set_owner(struct vnode *vn, struct proc *p)
 	gid_t gid = 0;
 
 	spin_lock(&p->p_lock);
-	if (p->p_dumpable == 1 || p == current_proc() || vn->v_mode == (S_IFDIR | 0555)) {
+	if (p->p_dumpable == 1 || vn->v_mode == (S_IFDIR | 0555) ||
+	    (vnode_is_dir(vn) && p == current_proc())) {
 		uid = p->p_cred->cr_euid;
 		gid = p->p_cred->cr_egid;
 	}
@@ -128,8 +129,9 @@ static int pf_lookup(struct vnode *dvn, const char *name, size_t len, struct vno
 	u32 key;
 	int err;
 
+	/* Linux's two answers, too. */
 	if (pf_gone(dir))
-		return -ENOENT;
+		return dir->pn_entry == &pf_pid_entry ? -ESRCH : -ENOENT;
 	if (child.pn_proc)
 		proc_get(child.pn_proc);
 	if (child.pn_thread)

@@ -53,7 +53,7 @@ void signal_fault(int sig, int code, vaddr_t addr);
 /* kernel/x86/pagetable.c -> mm/buddy.c: a zeroed page-table page / give one back (all entries zero). */
 paddr_t pt_page_alloc(void);
 void pt_page_free(paddr_t pa);
-/* kernel/x86/fpu.c -> mm/slab.c: save areas. */
+/* kernel/x86/fpu.c -> mm/fpuarea.c: save areas. */
 void *fpu_area_alloc(void);
 void fpu_area_free(void *area);
 /* fs -> ipc/signal.c: send sig to the current thread (SIGXFSZ). */

@@ -44,7 +44,7 @@ struct thread {
 	u64 t_minflt, t_majflt;			/* [o] */
 	struct timer t_sleep_timer;		/* [o] waitq timeouts */
 	int t_wake_result;			/* [r] */
-	const char *t_wchan;			/* [o] what it sleeps on, for ps and ct-bt */
+	const void *t_wchan;			/* [o] code address of the call that sleeps, for ps */
 	struct waitq *t_wait_wq;		/* [o] for diagnosis */
 
 	struct pmap *t_pmap;			/* [o] loaded when it runs; NULL: kernel thread, any will do */

@@ -175,11 +175,13 @@ int waitq_sleep_as(struct waitq *wq, struct spinlock *lock,
 	prepare_sleep(state);
 	waitq_add(wq, &w);
 	current->t_wait_wq = wq;
+	current->t_wchan = __builtin_return_address(0);
 	spin_unlock(lock);
 	err = thread_block_until(deadline);
 	waitq_remove(&w);
 	spin_lock(lock);
 	current->t_wait_wq = NULL;
+	current->t_wchan = NULL;
 	/* A wake-up that was meant for us alone must not be lost to a signal. */
 	return w.wr_woken ? 0 : err;
 }

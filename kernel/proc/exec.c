@@ -487,15 +487,16 @@ static void exec_commit(struct exec *ex, struct vmspace *vm, vaddr_t sp, struct 
 	struct proc *p = t->t_proc;
 	struct vmspace *old;
 
+	/* /proc must not see the new memory with the old identity. */
 	mutex_lock(&p->p_execlock);
 	old = vmspace_switch(vm);
+	set_identity(p, ex, cr);
 	mutex_unlock(&p->p_execlock);
 	vfork_release(t);
 	if (old)
 		vmspace_put(old);
 	fdtable_close_on_exec(p->p_fdt);
 	signal_exec(p);
-	set_identity(p, ex, cr);
 	set_program(p, ex);
 	p->p_did_exec = true;
 	t->t_clear_tid = NULL;

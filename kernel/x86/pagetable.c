@@ -140,7 +140,10 @@ void pt_list_free(struct pt_list *pl)
 	pl->pl_count = 0;
 }
 
-/* One level of pmap_unhook_tables(): table's entries map 1 << shift bytes each. At most three deep. */
+/*
+ * One level of pmap_unhook_tables(): table's entries map 1 << shift bytes each. At most three
+ * deep.
+ */
 static void unhook_level(struct pmap *pm, pte_t *table, unsigned int shift,
 			 vaddr_t start, vaddr_t end, vaddr_t floor, vaddr_t ceil,
 			 struct pt_list *dead)

@@ -41,7 +41,10 @@ struct pmap {
 	u64 pm_ptpages;		/* [l] page-table pages below the root */
 };
 
-/* Page-table pages that were unhooked and wait for a TLB flush; linked through their first word. */
+/*
+ * Page-table pages that were unhooked and wait for a TLB flush; linked through their first
+ * word.
+ */
 struct pt_list {
 	paddr_t pl_first;
 	u64 pl_count;
