@@ -15,6 +15,6 @@ void drivers_init(void)
 	pty_init();
 	/* The first terminal is what /dev/console falls back to. */
 	serial_init();
-	screen_init();
+	vt_screen_init();
 	kbd_init();
 }

@@ -11,7 +11,7 @@ void drivers_init(void);
 void serial_early_init(void);
 
 void serial_init(void);
-void screen_init(void);
+void vt_screen_init(void);
 void kbd_init(void);
 void mem_dev_init(void);
 void kmsg_init(void);

@@ -14,7 +14,6 @@
  */
 #include <kassert.h>
 #include "drivers/init.h"
-#include "drivers/screen.h"
 #include "drivers/tty.h"
 #include "kernel/core/irq.h"
 #include "kernel/core/printk.h"
@@ -64,6 +63,8 @@ static const struct {
 BUILD_ASSERT(sizeof(plain) == 0x3a + 1 && sizeof(shifted) == sizeof(plain));
 BUILD_ASSERT(sizeof(keypad) == CODE_KEYPAD_END - CODE_KEYPAD + 2);
 
+static struct tty *screen;	/* [I] tty1 */
+
 static struct {
 	bool extended;		/* the last byte was CODE_EXTENDED */
 	u8 skip;		/* bytes of Pause to come */
@@ -73,10 +74,7 @@ static struct {
 
 static void send(const char *s, size_t n)
 {
-	struct tty *tty = screen_tty();
-
-	if (tty)
-		tty_input(tty, (const u8 *)s, n);
+	tty_input(screen, (const u8 *)s, n);
 }
 
 static void send_char(char c)
@@ -210,8 +208,9 @@ static bool kbd_interrupt(void *arg)
 
 void kbd_init(void)
 {
+	screen = tty_by_name("tty1");
 	/* No controller: all ones. No screen: nobody to type for. */
-	if (inb(KBD_STATUS) == 0xff || !screen_tty())
+	if (inb(KBD_STATUS) == 0xff || !screen)
 		return;
 	/* What was typed into the boot loader's hands; bounded, should the port be odd. */
 	for (int i = 0; i < 16 && (inb(KBD_STATUS) & STATUS_OUT_FULL); i++)

@@ -417,7 +417,10 @@ static int pty_create(struct pty **out)
 	return 0;
 
 give_slot_back:
+	/* An open of the slot's last node may have found us already. */
 	slot_free(pt->pt_index);
+	tty_put(&pt->pt_tty);
+	return err;
 teardown:
 	tty_teardown(&pt->pt_tty);
 free_pty:

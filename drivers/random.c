@@ -3,9 +3,10 @@
  * Random numbers: ChaCha20 as a generator with fast key erasure. Behind getrandom(2),
  * /dev/random and /dev/urandom, AT_RANDOM and address randomisation.
  *
- * State is a 256-bit key. Each request runs one block under that key: one half replaces the
+ * State is a 256-bit key. Each use runs one block under that key: one half replaces the
  * key, so what was given out before cannot be computed from memory afterwards; the other half is
- * the answer, or the key of a private stream for longer requests.
+ * the key of a private stream. Small requests (exec makes several) share a block of such a stream per CPU, and
+ * erase what they take of it.
  *
  * Seeding: RDRAND where the CPU has it, the TSC, the clock and the count of
  * interrupts; stirred in at start and again after RESEED_NSEC or RESEED_REQUESTS.
@@ -32,11 +33,18 @@
 #define RESEED_NSEC	(60 * NSEC_PER_SEC)
 #define RESEED_REQUESTS	65536
 #define CHUNK		256
+#define RANDOM_SMALL	16		/* bytes; larger requests get a stream of their own */
+
+struct random_block {
+	u8 rb_bytes[CHACHA20_BLOCK_BYTES];
+	u32 rb_left;			/* not yet handed out, at the end */
+};
 
 static struct spinlock random_lock = SPINLOCK_INIT("random", RANK_LEAF);
 static u8 random_key[CHACHA20_KEY_BYTES];	/* [random_lock] */
 static u32 random_count;			/* [random_lock] requests since the last seed */
 static nsec_t random_seeded;			/* [random_lock] */
+static DEFINE_PERCPU(struct random_block, random_blocks);	/* own CPU, interrupts off */
 
 /* One block under the key: half of it becomes the key, half is for out. */
 static void next_half(u8 out[CHACHA20_KEY_BYTES], const u32 nonce[3])
@@ -112,17 +120,44 @@ static void stream_fill(struct chacha20 *c, u8 *buf, size_t n)
 	}
 }
 
+static void stream_start(struct chacha20 *c)
+{
+	u8 key[CHACHA20_KEY_BYTES];
+
+	random_half(key);
+	chacha20_init(c, key, NULL, 0);
+}
+
+/* From this CPU's block. Interrupts are off, as their handlers may ask, too. */
+static void random_small(void *buf, size_t n)
+{
+	irqflags_t f = irq_save();
+	struct random_block *rb = this_cpu_ptr(random_blocks);
+	u8 *from;
+
+	if (rb->rb_left < n) {
+		struct chacha20 c;
+
+		stream_start(&c);
+		chacha20_block(&c, rb->rb_bytes);
+		rb->rb_left = sizeof(rb->rb_bytes);
+	}
+	from = rb->rb_bytes + sizeof(rb->rb_bytes) - rb->rb_left;
+	memcpy(buf, from, n);
+	memset(from, 0, n);
+	rb->rb_left -= (u32)n;
+	irq_restore(f);
+}
+
 void random_bytes(void *buf, size_t n)
 {
-	u8 half[CHACHA20_KEY_BYTES];
 	struct chacha20 c;
 
-	random_half(half);
-	if (n <= sizeof(half)) {
-		memcpy(buf, half, n);
+	if (n <= RANDOM_SMALL) {
+		random_small(buf, n);
 		return;
 	}
-	chacha20_init(&c, half, NULL, 0);
+	stream_start(&c);
 	stream_fill(&c, buf, n);
 }
 
@@ -137,7 +172,7 @@ void random_mix(const void *data, size_t n)
 ssize_t random_read(struct uio *u)
 {
 	size_t start = u->u_resid;
-	u8 key[CHACHA20_KEY_BYTES], buf[CHUNK];
+	u8 buf[CHUNK];
 	struct chacha20 c;
 	int err = 0;
 
@@ -146,8 +181,7 @@ ssize_t random_read(struct uio *u)
 		err = uio_copy_out(u, buf, start);
 		return err ? err : (ssize_t)start;
 	}
-	random_half(key);
-	chacha20_init(&c, key, NULL, 0);
+	stream_start(&c);
 	while (u->u_resid && !err) {
 		size_t n = min(u->u_resid, sizeof(buf));
 

@@ -131,6 +131,8 @@ u64 tty_nr(const struct session *se, pid_t *pgid);
 void tty_dev_init(void);
 /* Make the node tty_name; it may become /dev/console. At boot only. */
 void tty_register(struct tty *tty);
+/* A registered terminal, or NULL. They stay for ever. */
+struct tty *tty_by_name(const char *name);
 /* Does the command line ask for this console (console=NAME, the last one; ttyS0 if there is none)? */
 bool console_wanted(const char *name);
 /* chrdev open of a terminal whose tty is known: tty_open, and the controlling terminal. */

@@ -60,7 +60,7 @@ bool console_wanted(const char *name)
 	return strcmp(want, name) == 0;
 }
 
-static struct tty *tty_find(const char *name)
+struct tty *tty_by_name(const char *name)
 {
 	for (unsigned int i = 0; i < nttys; i++)
 		if (strcmp(ttys[i]->tty_name, name) == 0)
@@ -94,7 +94,7 @@ static int console_open(struct chrdev *cd, struct file *f)
 
 static int screen_open(struct chrdev *cd, struct file *f)
 {
-	struct tty *tty = tty_find("tty1");
+	struct tty *tty = tty_by_name("tty1");
 
 	(void)cd;
 	return tty ? tty_open_node(tty, f) : -ENXIO;

@@ -113,7 +113,9 @@ void tty_acquire_on_open(struct tty *tty)
 
 	spin_lock(&proctree_lock);
 	se = session_of(p);
-	if (se && se->se_leader == p && !se->se_tty && !tty->tty_session)
+	/* tty_gone is set before tty_hangup() detaches, so a dead pty gets no session. */
+	if (se && se->se_leader == p && !se->se_tty && !tty->tty_session &&
+	    !READ_ONCE(tty->tty_gone))
 		attach(tty, se);
 	spin_unlock(&proctree_lock);
 }
@@ -220,6 +222,8 @@ static long set_controlling(struct tty *tty, bool can_read, unsigned long steal)
 		err = -EPERM;
 	} else if (tty->tty_session && !(steal == 1 && root)) {
 		err = -EPERM;
+	} else if (READ_ONCE(tty->tty_gone)) {
+		err = -EIO;
 	} else {
 		detach(tty);
 		attach(tty, se);

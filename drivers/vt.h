@@ -2,7 +2,7 @@
 /*
  * Terminal emulation for a screen of character cells: a subset of ECMA-48 as the
  * Linux console speaks it (console_codes(4), TERM=linux). Pure logic over two
- * arrays of cells; a display (vga.c, fbcon.c) draws what has changed.
+ * arrays of cells; a display (vt_vga.c, vt_fbcon.c) draws what has changed.
  */
 #ifndef DRIVERS_VT_H
 #define DRIVERS_VT_H

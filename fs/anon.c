@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An open file without a vnode has no place in the name space. Some calls need one: opening or
- * stat'ing /proc/self/fd/0 when that is a pipe, fchownat with AT_EMPTY_PATH. They get a dentry and a vnode on a mount
- * that is nowhere in the tree, made for the occasion; the vnode holds the file (VNF_ANON).
+ * An open file without a vnode has no place in the name space. Some calls need
+ * one: opening or stat'ing /proc/self/fd/0 when that is a pipe, fchownat with
+ * AT_EMPTY_PATH. They get a dentry and a vnode on a mount that is nowhere in
+ * the tree, made for the occasion; the vnode holds the file (VNF_ANON).
  */
 #include <errno.h>
 #include <kassert.h>
@@ -61,7 +62,9 @@ size_t anon_name(const struct file *f, char *buf, size_t size)
 {
 	if (!f->f_anon_class)
 		return (size_t)snprintf(buf, size, "anon_inode:[file]");
-	/* One inode number for all of a class that does not number its objects. */
+	/*
+	 * One inode number for all of a class that does not number its objects.
+	 */
 	if (!f->f_anon_ino)
 		return (size_t)snprintf(buf, size, "anon_inode:[%s]", f->f_anon_class);
 	return (size_t)snprintf(buf, size, "%s:[%lu]", f->f_anon_class, f->f_anon_ino);

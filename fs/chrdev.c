@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Character devices by number. A driver registers a struct chrdev; open(2) of a device node of any file
- * system finds it here by the node's number, and devfs shows a node for it.
+ * Character devices by number. A driver registers a struct chrdev; open(2) of a
+ * device node of any file system finds it here by the node's number, and devfs
+ * shows a node for it.
  *
- * Locks: chrdev_lock (mutex, RANK_SLEEP_LEAF) for the list. A driver unregisters only what nobody can
- * open any more, or whose cd_open says -ENXIO; the chrdev itself must stay valid until then.
+ * Locks: chrdev_lock (spin) for the list. A driver
+ * unregisters only what nobody can open any more, or whose cd_open says -ENXIO;
+ * the chrdev itself must stay valid until then.
  */
 #include <errno.h>
 #include <kassert.h>

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The name cache. The path walk (namei.c) finds names here, name operations (name_ops.c)
- * add, delete and move them. For file systems with pinned names (tmpfs) these
- * dentries are the directory; for others they are a cache of vo_lookup's answers,
- * including "there is no such name" (negative dentries).
+ * The name cache. The path walk (namei.c) finds names here, name operations
+ * (name_ops.c) add, delete and move them. For file systems with pinned names
+ * (tmpfs) these dentries are the directory; for others they are a cache of
+ * vo_lookup's answers, including "there is no such name" (negative dentries).
  *
- * States: made (one reference, its maker's; nobody finds it) -> in the tree (hashed, child of its
- * parent; the tree has a reference) -> out of it (deleted or reclaimed; users
- * may still refer to it) -> last reference gone: freed, and its parent let go.
+ * States: made (one reference, its maker's; nobody finds it) -> in the tree
+ * (hashed, child of its parent; the tree has a reference) -> out of it (deleted
+ * or reclaimed; users may still refer to it) -> last reference gone: freed, and
+ * its parent let go.
  *
- * Invariants: 1. a hashed dentry is in d_parent->d_children, and has the tree's reference; 2. each
- * dentry but a root holds a reference to d_parent; 3. a dentry that is positive stays so, with the same
- * vnode; 4. names of one directory change only under that directory's v_lock: for writing, or for
+ * Invariants: 1. a hashed dentry is in d_parent->d_children, and has the tree's
+ * reference; 2. each dentry but a root holds a reference to d_parent; 3. a
+ * dentry that is positive stays so, with the same vnode; 4. names of one
+ * directory change only under that directory's v_lock: for writing, or for
  * reading when a lookup adds what it has found.
  *
- * Locks: each bucket's lock guards its chain, and what a look-up compares. dcache_lock guards the tree
- * (children, aliases, reclaim list). Who changes a name or its parent holds dcache_lock and the buckets, so
- * either is enough to look. Order: dcache_lock, then buckets, two of them by address.
+ * Locks: each bucket's lock guards its chain, and what a look-up compares.
+ * dcache_lock guards the tree (children, aliases, reclaim list). Who changes a
+ * name or its parent holds dcache_lock and the buckets, so either is enough to
+ * look. Order: dcache_lock, then buckets, two of them by address.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -248,7 +251,10 @@ void dentry_instantiate(struct dentry *d, struct vnode *vn)
 	spin_unlock(&dcache_lock);
 }
 
-/* Out of hash, tree and reclaim list. The caller drops the tree's reference, without locks. */
+/*
+ * Out of hash, tree and reclaim list. The caller drops the tree's reference,
+ * without locks.
+ */
 static void dentry_unlink_locked(struct dentry *d)
 {
 	struct bucket *b = bucket_of(d->d_hashval);
@@ -388,7 +394,10 @@ struct dentry *dentry_of_vnode(struct vnode *vn)
 	return found;
 }
 
-/* Nobody but the tree refers to d: take it out, so that nobody can find it. dcache_lock held. */
+/*
+ * Nobody but the tree refers to d: take it out, so that nobody can find it.
+ * dcache_lock held.
+ */
 static bool dentry_try_reclaim(struct dentry *d)
 {
 	struct bucket *b = bucket_of(d->d_hashval);
@@ -428,7 +437,9 @@ unsigned long dcache_shrink(struct superblock *sb, unsigned long n)
 		spin_unlock(&dcache_lock);
 		dentry_put(d);
 		freed++;
-		/* Anything may have changed, the mark may be gone: start anew. */
+		/*
+		 * Anything may have changed, the mark may be gone: start anew.
+		 */
 		mark = NULL;
 		look = 0;
 		spin_lock(&dcache_lock);
@@ -438,8 +449,8 @@ unsigned long dcache_shrink(struct superblock *sb, unsigned long n)
 }
 
 /*
- * Nobody uses the file system any more, so only the tree's own references are left. Leaves go
- * first; a directory is a leaf once its children are gone.
+ * Nobody uses the file system any more, so only the tree's own references are
+ * left. Leaves go first; a directory is a leaf once its children are gone.
  */
 void dcache_destroy(struct superblock *sb)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names: a dentry ties a name in a directory to a vnode. See dcache.c for states and locks.
+ * Names: a dentry ties a name in a directory to a vnode. See dcache.c for
+ * states and locks.
  *
- * Legend: [I] immutable, [a] atomic, [b] dcache_lock and the bucket's lock for writing,
- * either for reading, [d] dcache_lock.
+ * Legend: [I] immutable, [a] atomic, [b] dcache_lock and the bucket's lock for
+ * writing, either for reading, [d] dcache_lock.
  */
 #ifndef FS_DCACHE_H
 #define FS_DCACHE_H
@@ -33,7 +34,8 @@ struct dentry {
 	u32 d_len;			/* [b] */
 	u32 d_flags;
 	atomic_t d_ref;			/* [a] users, children, and one for being in the tree */
-	struct vnode *d_vnode;		/* reference; NULL: known not to exist. Set once, under the bucket lock */
+	/* Reference; NULL: known not to exist. Set once, under the bucket lock. */
+	struct vnode *d_vnode;
 	struct superblock *d_sb;	/* [I] */
 	u64 d_cookie;			/* [d] readdir position, ascending in d_children */
 	struct list_head d_children;	/* [d]; pinned names: also parent's v_lock for writing */
@@ -64,20 +66,28 @@ int dentry_alloc(struct dentry *parent, const char *name, size_t len, struct den
 /* In the cache, with a reference, or NULL. */
 struct dentry *dentry_find(struct dentry *parent, const char *name, size_t len, u32 hash);
 /*
- * Publish: from now on the name is found. Takes over the vnode reference (NULL: negative).
- * The directory's v_lock is held (reading is enough for what a lookup found; then another
- * lookup may have been faster: that dentry comes back and d is dropped).
+ * Publish: from now on the name is found. Takes over the vnode reference (NULL:
+ * negative). The directory's v_lock is held (reading is enough for what a
+ * lookup found; then another lookup may have been faster: that dentry comes
+ * back and d is dropped).
  */
 struct dentry *dentry_add(struct dentry *d, struct vnode *vn);
-/* Give a dentry a vnode without publishing it (file systems whose names are not cached). */
+/*
+ * Give a dentry a vnode without publishing it (file systems whose names are not
+ * cached).
+ */
 void dentry_bind(struct dentry *d, struct vnode *vn);
 /* A negative dentry becomes positive; directory locked for writing. */
 void dentry_instantiate(struct dentry *d, struct vnode *vn);
-/* The name is gone; directory locked for writing. The dentry lives on while it is used. */
+/*
+ * The name is gone; directory locked for writing. The dentry lives on while it
+ * is used.
+ */
 void dentry_delete(struct dentry *d);
 /*
- * d gets the name and place of p (alloc'ed, not published; it is left with d's old ones);
- * victim, who has that name now, is deleted. Directories locked for writing.
+ * d gets the name and place of p (alloc'ed, not published; it is left with d's
+ * old ones); victim, who has that name now, is deleted. Directories locked for
+ * writing.
  */
 void dentry_move(struct dentry *d, struct dentry *p, struct dentry *victim);
 /* Two names change places. */

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptor tables. Each process has one; CLONE_FILES shares it between processes, and
- * threads of a process always share theirs.
+ * Descriptor tables. Each process has one; CLONE_FILES shares it between
+ * processes, and threads of a process always share theirs.
  *
- * A number is free, reserved (in fdt_used, no file yet: a call is making one), or in use.
+ * A number is free, reserved (in fdt_used, no file yet: a call is making one),
+ * or in use.
  *
- * Invariants: 1. fdt_files[n] != NULL implies bit n of fdt_used; 2. no number below
- * fdt_hint is free; 3. bit n of fdt_cloexec implies bit n of fdt_used; 4. each entry owns a
- * reference to its file.
+ * Invariants: 1. fdt_files[n] != NULL implies bit n of fdt_used; 2. no number
+ * below fdt_hint is free; 3. bit n of fdt_cloexec implies bit n of fdt_used; 4.
+ * each entry owns a reference to its file.
  *
  * Locks: fdt_lock (spin) for every change, and for look-ups by others than the
- * one thread of an unshared table. That thread reads without lock and without taking a
- * reference: only it can close its descriptors, and it is busy with this call. "Unshared" means one reference
- * to the table and one thread in the process; only this thread could change either.
+ * one thread of an unshared table. That thread reads without lock and without
+ * taking a reference: only it can close its descriptors, and it is busy with
+ * this call. "Unshared" means one reference to the table and one thread in the
+ * process; only this thread could change either.
  */
 #include <bits.h>
 #include <errno.h>
@@ -91,7 +93,10 @@ static void arrays_free(struct fdtable *t)
 		kfree(t->fdt_files);
 }
 
-/* Room for number fd. Drops and retakes fdt_lock: anything may have changed. -ENOMEM. */
+/*
+ * Room for number fd. Drops and retakes fdt_lock: anything may have changed.
+ * -ENOMEM.
+ */
 static int fdtable_grow_locked(struct fdtable *t, unsigned int fd)
 {
 	struct file **files, **old = NULL;
@@ -122,8 +127,9 @@ static int fdtable_grow_locked(struct fdtable *t, unsigned int fd)
 }
 
 /*
- * One pass over the parent's table; reserved numbers (a call of another thread is under
- * way) stay free in the child. fork has no reason to keep the size: it is cut to what is used.
+ * One pass over the parent's table; reserved numbers (a call of another thread
+ * is under way) stay free in the child. fork has no reason to keep the size: it
+ * is cut to what is used.
  */
 int fdtable_fork(struct fdtable *from, struct fdtable **out)
 {
@@ -202,6 +208,9 @@ int fdtable_unshare(struct proc *p)
 
 	if (refcount_get(&old->fdt_ref) == 1)
 		return 0;
+	/* Other threads use the table without a reference of their own. */
+	if (READ_ONCE(p->p_nthreads) > 1)
+		return -EBUSY;
 	err = fdtable_fork(old, &t);
 	if (err)
 		return err;
@@ -212,7 +221,10 @@ int fdtable_unshare(struct proc *p)
 	return 0;
 }
 
-/* Take number fd out; the entry's reference is the caller's. NULL: it was not in use. */
+/*
+ * Take number fd out; the entry's reference is the caller's. NULL: it was not
+ * in use.
+ */
 static struct file *fdtable_remove_locked(struct fdtable *t, unsigned int fd)
 {
 	struct file *f;
@@ -264,16 +276,23 @@ struct file *fd_file(struct fdtable *t, int fd)
 	return f;
 }
 
-static inline bool fd_ref(int fd, struct fdref *r)
+/* Somebody else may close it at any moment: take a reference under the lock. */
+static __noinline bool fd_ref_shared(struct fdtable *t, int fd, struct fdref *r)
+{
+	r->counted = true;
+	r->file = fd_file(t, fd);
+	return r->file != NULL;
+}
+
+static __always_inline bool fd_ref(int fd, struct fdref *r)
 {
 	struct proc *p = current_proc();
 	struct fdtable *t = p->p_fdt;
 
-	r->counted = !fdtable_is_private(p, t);
-	if (r->counted)
-		r->file = fd_file(t, fd);
-	else
-		r->file = (unsigned int)fd < t->fdt_size ? t->fdt_files[fd] : NULL;
+	if (unlikely(!fdtable_is_private(p, t)))
+		return fd_ref_shared(t, fd, r);
+	r->counted = false;
+	r->file = (unsigned int)fd < t->fdt_size ? t->fdt_files[fd] : NULL;
 	return r->file != NULL;
 }
 
@@ -282,14 +301,20 @@ bool fd_get_any(int fd, struct fdref *r)
 	return fd_ref(fd, r);
 }
 
+/* An O_PATH descriptor does not count: it is no open file for most calls. */
+static __noinline bool fd_refuse_path(struct fdref *r)
+{
+	fd_put(r);
+	return false;
+}
+
 bool fd_get(int fd, struct fdref *r)
 {
 	if (!fd_ref(fd, r))
 		return false;
 	if (likely(!(r->file->f_mode & FMODE_PATH)))
 		return true;
-	fd_put(r);
-	return false;
+	return fd_refuse_path(r);
 }
 
 void fd_put(struct fdref *r)
@@ -398,7 +423,10 @@ int fd_close(int fd)
 	return 0;
 }
 
-/* dup2(2), dup3(2): number fd refers to f from now on; what was there is closed. Takes a reference. */
+/*
+ * dup2(2), dup3(2): number fd refers to f from now on; what was there is
+ * closed. Takes a reference.
+ */
 int fd_replace(int fd, struct file *f, bool cloexec)
 {
 	struct fdtable *t = current_proc()->p_fdt;
@@ -411,7 +439,10 @@ int fd_replace(int fd, struct file *f, bool cloexec)
 	spin_lock(&t->fdt_lock);
 	while ((unsigned int)fd >= t->fdt_size && !err)
 		err = fdtable_grow_locked(t, (unsigned int)fd);
-	/* Reserved: an open(2) of another thread is under way to this very number. */
+	/*
+	 * Reserved: an open(2) of another thread is under way to this very
+	 * number.
+	 */
 	if (!err && !t->fdt_files[fd] && test_bit(t->fdt_used, fd))
 		err = -EBUSY;
 	if (err) {

@@ -35,16 +35,23 @@ struct fdref {
 bool fd_get(int fd, struct fdref *r);			/* O_PATH files are refused */
 bool fd_get_any(int fd, struct fdref *r);		/* O_PATH files, too */
 void fd_put(struct fdref *r);
-struct file *fd_file(struct fdtable *t, int fd);	/* of any table; counted reference or NULL */
+/* Of any table; counted reference or NULL */
+struct file *fd_file(struct fdtable *t, int fd);
 
-/* Smallest free number >= min gets f (the reference moves into the table). -EMFILE (f stays the caller's), -ENOMEM. */
+/*
+ * Smallest free number >= min gets f (the reference moves into the table).
+ * -EMFILE (f stays the caller's), -ENOMEM.
+ */
 int fd_install(struct file *f, int min, bool cloexec);
 /* Two-step form for calls that make two descriptors or may fail later. */
 int fd_reserve(int min, bool cloexec);			/* fd or -EMFILE */
 void fd_fill(int fd, struct file *f);			/* cannot fail */
 void fd_unreserve(int fd);
 int fd_close(int fd);
-/* dup2(2), dup3(2): fd refers to f from now on (a reference is taken), what was there is closed. fd or -EBADF, -EBUSY, -ENOMEM. */
+/*
+ * dup2(2), dup3(2): fd refers to f from now on (a reference is taken), what was
+ * there is closed. fd or -EBADF, -EBUSY, -ENOMEM.
+ */
 int fd_replace(int fd, struct file *f, bool cloexec);
 int fd_get_cloexec(int fd);				/* 0, 1, -EBADF */
 int fd_set_cloexec(int fd, bool on);			/* 0, -EBADF */

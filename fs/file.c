@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The open-file table: life of struct file, and dispatch through f_ops. System calls
- * (sys_file.c) come from above, pipes, sockets, devices and file systems supply f_ops.
+ * The open-file table: life of struct file, and dispatch through f_ops. System
+ * calls (sys_file.c) come from above, pipes, sockets, devices and file systems
+ * supply f_ops.
  *
- * States: made (one reference, its maker's) -> in a descriptor table, shared by dup and
- * fork -> last reference gone: locks dropped, fo_release, path and vnode let go, freed.
+ * States: made (one reference, its maker's) -> in a descriptor table, shared by
+ * dup and fork -> last reference gone: locks dropped, fo_release, path and
+ * vnode let go, freed.
  *
- * Invariants: 1. a file is on file_list from file_alloc() to its end; 2. f_vnode is held
- * through f_path.dentry, or directly when f_path is empty; 3. FMODE_WCOUNT iff
- * the file is counted in f_vnode->v_writers.
+ * Invariants: 1. a file is on file_list from file_alloc() to its end; 2.
+ * f_vnode is held through f_path.dentry, or directly when f_path is empty; 3.
+ * FMODE_WCOUNT iff the file is counted in f_vnode->v_writers.
  *
  * Locks: file_list_lock (spin) for the list only. file_put() may sleep.
  */
@@ -130,8 +132,8 @@ static int file_open_vnode(struct vnode *vn, struct file *f)
 }
 
 /*
- * The vnode stands for an open file without a name. A pipe can be opened anew, like a FIFO;
- * everything else cannot, as on Linux.
+ * The vnode stands for an open file without a name. A pipe can be opened anew,
+ * like a FIFO; everything else cannot, as on Linux.
  */
 static int file_open_anon(struct vnode *vn, u32 flags, struct file **out)
 {
@@ -170,7 +172,10 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 		f->f_mode |= FMODE_WCOUNT;
 	}
 	if (!is_path) {
-		/* Terminals look at it while they are opened; it is no state of the file. */
+		/*
+		 * Terminals look at it while they are opened; it is no state of
+		 * the file.
+		 */
 		f->f_flags |= flags & O_NOCTTY;
 		err = file_open_vnode(vn, f);
 		f->f_flags &= ~(u32)O_NOCTTY;
@@ -330,8 +335,9 @@ static void show_file(struct statbuf *sb, struct file *f, char *buf)
 }
 
 /*
- * One line per open file. The list may change while a line is printed, so each file is
- * referenced; whoever leaves the list in between ends the walk early at worst.
+ * One line per open file. The list may change while a line is printed, so each
+ * file is referenced; whoever leaves the list in between ends the walk early at
+ * worst.
  */
 static void openfiles_show(struct statbuf *sb)
 {
@@ -373,7 +379,10 @@ static struct statreport openfiles_report = {
 void file_cache_init(void)
 {
 	file_slab = slab_create("file", sizeof(struct file), 0);
-	/* As Linux: a tenth of memory for files, at 1 KiB each, but never too few. */
+	/*
+	 * As Linux: a tenth of memory for files, at 1 KiB each, but never too
+	 * few.
+	 */
 	file_max = max(page_total() * (PAGE_SIZE / 1024) / 10, (u64)8192);
 	statcounter_register(&files_counter);
 	statreport_register(&openfiles_report);

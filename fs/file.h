@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The open-file table: an entry per open(2), pipe(2), socket(2) ..., shared by the descriptors
- * that fork and dup made. Offset, access mode and status flags live here.
+ * The open-file table: an entry per open(2), pipe(2), socket(2) ..., shared by
+ * the descriptors that fork and dup made. Offset, access mode and status flags
+ * live here.
  *
- * Legend: [I] immutable once a descriptor refers to it, [a] atomic, [pos] f_poslock,
- * [f] f_lock (readers may look without it).
+ * Legend: [I] immutable once a descriptor refers to it, [a] atomic, [pos]
+ * f_poslock, [f] f_lock (readers may look without it).
  */
 #ifndef FS_FILE_H
 #define FS_FILE_H
@@ -30,7 +31,10 @@ struct path {
 	struct dentry *dentry;
 };
 
-/* Receiver of directory entries. False: the buffer is full, stop before this entry. */
+/*
+ * Receiver of directory entries. False: the buffer is full, stop before this
+ * entry.
+ */
 struct dir_sink {
 	bool (*ds_emit)(struct dir_sink *ds, const char *name, size_t len,
 			u64 ino, u8 dtype, s64 next_off);
@@ -41,16 +45,26 @@ struct dir_sink {
  * NULL members: see each.
  */
 struct file_ops {
-	/* Bytes moved (0: end of file) or -errno; something moved wins over an error. NULL: -EINVAL. f_poslock is held for seekable files. */
+	/*
+	 * Bytes moved (0: end of file) or -errno; something moved wins over an
+	 * error. NULL: -EINVAL. f_poslock is held for seekable files.
+	 */
 	ssize_t (*fo_read)(struct file *f, struct uio *u);
 	ssize_t (*fo_write)(struct file *f, struct uio *u);
 	/* >= 0 or -errno. NULL: -ENOTTY. */
 	long (*fo_ioctl)(struct file *f, unsigned int cmd, unsigned long arg);
-	/* Readiness now (POLL*), and register pt's waiters on the object's wait queues if pt != NULL, under the lock under which readiness changes. NULL: always readable and writable. */
+	/*
+	 * Readiness now (POLL*), and register pt's waiters on the object's wait
+	 * queues if pt != NULL, under the lock under which readiness changes.
+	 * NULL: always readable and writable.
+	 */
 	u32 (*fo_poll)(struct file *f, struct poll_table *pt);
 	/* New position or -errno. NULL: -ESPIPE. f_poslock is held. */
 	s64 (*fo_seek)(struct file *f, s64 off, int whence);
-	/* Entries from f_pos on into ds; updates f_pos. 0 or -errno. NULL: -ENOTDIR. */
+	/*
+	 * Entries from f_pos on into ds; updates f_pos. 0 or -errno. NULL:
+	 * -ENOTDIR.
+	 */
 	int (*fo_readdir)(struct file *f, struct dir_sink *ds);
 	/* Object to map, with a reference. NULL: -ENODEV. */
 	int (*fo_mmap)(struct file *f, u64 offset, u64 len, int prot, int flags,
@@ -64,7 +78,10 @@ struct file_ops {
 struct file {
 	atomic_t f_ref;			/* [a] descriptors, and calls under way */
 	u32 f_mode;			/* [I] FMODE_* */
-	u32 f_flags;			/* [f] O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT ... and the access mode */
+	/*
+	 * [f] O_APPEND, O_NONBLOCK, O_ASYNC, O_DIRECT ... and the access mode
+	 */
+	u32 f_flags;
 	struct spinlock f_lock;
 	struct mutex f_poslock;
 	s64 f_pos;			/* [pos] */
@@ -73,7 +90,10 @@ struct file {
 	struct vnode *f_vnode;		/* [I] reference through f_path, or own; NULL: none */
 	void *f_data;			/* [I] pipe end, tty, ... */
 	struct cred *f_cred;		/* [I] of the opener */
-	/* Files without a vnode: what fstat(2) and /proc/PID/fd show; see file_set_anon(). */
+	/*
+	 * Files without a vnode: what fstat(2) and /proc/PID/fd show; see
+	 * file_set_anon().
+	 */
 	const char *f_anon_class;	/* [I] "pipe", "socket" ...; NULL: "anon_inode" */
 	u32 f_anon_mode;		/* [I] type and permissions */
 	u64 f_anon_ino;			/* [I] */
@@ -86,27 +106,39 @@ struct file {
 #define FMODE_PATH	0x8		/* O_PATH */
 #define FMODE_WCOUNT	0x10		/* counted in v_writers */
 
-/* A file with one reference and no vnode. flags: O_* incl. access mode. -ENFILE, -ENOMEM. */
+/*
+ * A file with one reference and no vnode. flags: O_* incl. access mode.
+ * -ENFILE, -ENOMEM.
+ */
 int file_alloc(const struct file_ops *ops, void *data, u32 flags, struct file **out);
 /*
- * Before the file gets a descriptor: how fstat and /proc/PID/fd show a file without a
- * vnode. class lives for ever; ino: both ends of a pipe share one, see anon_ino_alloc().
+ * Before the file gets a descriptor: how fstat and /proc/PID/fd show a file
+ * without a vnode. class lives for ever; ino: both ends of a pipe share one,
+ * see anon_ino_alloc().
  */
 void file_set_anon(struct file *f, const char *class, u32 mode, u64 ino);
 u64 anon_ino_alloc(void);
 /*
- * Open the vnode at path (references are taken); permissions are the caller's business.
- * Devices and FIFOs may block here. -ENFILE, -ENOMEM, -ENXIO, -ETXTBSY, what vo_open says.
+ * Open the vnode at path (references are taken); permissions are the caller's
+ * business. Devices and FIFOs may block here. -ENFILE, -ENOMEM, -ENXIO,
+ * -ETXTBSY, what vo_open says.
  */
 int file_open_path(const struct path *path, u32 flags, struct file **out);
 void file_cache_init(void);
-/* Open files now, and how many there may be (only the privileged exceed that). */
+/*
+ * Open files now, and how many there may be (only the privileged exceed that).
+ */
 void file_count_open(u64 *used, u64 *most);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
-/* Kernel-side whole transfers for exec and friends: bytes or -errno, at offset. */
+/*
+ * Kernel-side whole transfers for exec and friends: bytes or -errno, at offset.
+ */
 ssize_t file_read_kernel(struct file *f, void *buf, size_t n, u64 offset);
-/* f_ops dispatch with what a NULL member means; mode bits are checked by the caller. */
+/*
+ * f_ops dispatch with what a NULL member means; mode bits are checked by the
+ * caller.
+ */
 ssize_t file_read(struct file *f, struct uio *u);
 ssize_t file_write(struct file *f, struct uio *u);
 /* Lengths of one transfer are cut to this, as on Linux. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Root, working directory and umask of a process. Life cycle calls are in namei.h.
+ * Root, working directory and umask of a process. Life cycle calls are in
+ * namei.h.
  */
 #ifndef FS_FS_CONTEXT_H
 #define FS_FS_CONTEXT_H

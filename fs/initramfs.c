@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Boot archives: cpio files in memory become the contents of the root file system (a tmpfs).
+ * Boot archives: cpio files in memory become the contents of the root file
+ * system (a tmpfs).
  *
- * A file whose data begins on a page boundary keeps the archive's pages as its own: nothing is copied. What
- * else the archive lies in (headers, names, unaligned data) is given to the allocator at the end.
+ * A file whose data begins on a page boundary keeps the archive's pages as its
+ * own: nothing is copied. What else the archive lies in (headers, names,
+ * unaligned data) is given to the allocator at the end.
  *
- * The tail of a file's last page holds the headers that follow, so it is cleared only when the reader is past it.
- * Hard links are not joined: each entry is a file of its own, as scripts/mkcpio.py writes them.
+ * The tail of a file's last page holds the headers that follow, so it is
+ * cleared only when the reader is past it. Hard links are not joined: each
+ * entry is a file of its own, as scripts/mkcpio.py writes them.
  */
 #include <bits.h>
 #include <errno.h>
@@ -37,7 +40,10 @@ struct unpack {
 	char up_dir_name[128];		/* a copy: names in the archive get cleared */
 };
 
-/* Child of dir, made as a directory if it is missing. Symbolic links are followed. */
+/*
+ * Child of dir, made as a directory if it is missing. Symbolic links are
+ * followed.
+ */
 static int enter_dir(struct path *dir, const struct path_part *part)
 {
 	struct vnode *vn = dir->dentry->d_vnode;
@@ -71,7 +77,10 @@ static int enter_dir(struct path *dir, const struct path_part *part)
 	return err;
 }
 
-/* Walk to the directory of name; *last is its last component. Entries of one directory come together. */
+/*
+ * Walk to the directory of name; *last is its last component. Entries of one
+ * directory come together.
+ */
 static int find_parent(struct unpack *up, const char *name, struct path_part *last)
 {
 	const char *at = name, *base = path_base_name(name);
@@ -192,7 +201,10 @@ static int link_target(const struct cpio_entry *e, char **out)
 	return 0;
 }
 
-/* Name looked up, directory locked: make the file, or keep the directory that is there. */
+/*
+ * Name looked up, directory locked: make the file, or keep the directory that
+ * is there.
+ */
 static int make_entry(struct unpack *up, const struct cpio_entry *e,
 		      const struct path_part *last, struct dentry **out)
 {
@@ -290,7 +302,10 @@ int initramfs_unpack(paddr_t start, paddr_t end)
 
 		if (err)
 			printk(KERN_WARN "initramfs: %s: error %d\n", e.name, err);
-		/* Only an entry behind the tail adopts pages, so at most one tail waits. */
+		/*
+		 * Only an entry behind the tail adopts pages, so at most one
+		 * tail waits.
+		 */
 		if (tail_len && c.c_base + c.c_pos >= tail + tail_len) {
 			memset(tail, 0, tail_len);
 			if (up.up_tail == tail)

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Advisory locks: POSIX record locks and open file description locks (fcntl(2)), flock(2).
+ * Advisory locks: POSIX record locks and open file description locks
+ * (fcntl(2)), flock(2).
  *
- * A lock belongs to an owner: the descriptor table for POSIX locks (so threads share them and
- * fork does not inherit them), the open file for the two others. Locks of one owner on one file do not
- * overlap: setting a range first clears it, splitting or cutting what is there.
+ * A lock belongs to an owner: the descriptor table for POSIX locks (so threads
+ * share them and fork does not inherit them), the open file for the two others.
+ * Locks of one owner on one file do not overlap: setting a range first clears
+ * it, splitting or cutting what is there.
  *
- * Invariants: 1. two locks of different owners on overlapping ranges are both read locks; 2. fl_posix
- * is sorted by start; 3. v_locks, once set, stays until the vnode ends.
+ * Invariants: 1. two locks of different owners on overlapping ranges are both
+ * read locks; 2. fl_posix is sorted by start; 3. v_locks, once set, stays until
+ * the vnode ends.
  *
- * Locks: locks_lock (spin) for all of it; file locks are rare, and deadlock detection looks at all waiters.
+ * Locks: locks_lock (spin) for all of it; file locks are rare, and deadlock
+ * detection looks at all waiters.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -101,14 +105,19 @@ static struct lock *find_conflict(struct list_head *locks, const struct lock *wa
 	return NULL;
 }
 
-/* Would waiting for blocker close a circle of owners that wait for each other? */
+/*
+ * Would waiting for blocker close a circle of owners that wait for each other?
+ */
 static bool would_deadlock(const void *owner, const void *blocker)
 {
 	struct lock_wait *w;
 	unsigned int steps = 0;
 	bool found = true;
 
-	/* More steps than waiters cannot be needed; a circle of others is none of ours. */
+	/*
+	 * More steps than waiters cannot be needed; a circle of others is none
+	 * of ours.
+	 */
 	while (found && steps++ < 1024) {
 		if (blocker == owner)
 			return true;
@@ -124,7 +133,9 @@ static bool would_deadlock(const void *owner, const void *blocker)
 	return false;
 }
 
-/* Wait until nobody's lock is in the way. 0, -EAGAIN, -EDEADLK, -ERESTARTSYS. */
+/*
+ * Wait until nobody's lock is in the way. 0, -EAGAIN, -EDEADLK, -ERESTARTSYS.
+ */
 static int wait_for_turn(struct file_locks *fl, struct list_head *locks,
 			 const struct lock *want, bool block, bool detect)
 {
@@ -148,8 +159,9 @@ static int wait_for_turn(struct file_locks *fl, struct list_head *locks,
 }
 
 /*
- * Clear the owner's locks in want's range, then insert want unless it unlocks. spare: an
- * allocated lock for a split; the unused ones of *fresh and *spare are left for the caller to free.
+ * Clear the owner's locks in want's range, then insert want unless it unlocks.
+ * spare: an allocated lock for a split; the unused ones of *fresh and *spare
+ * are left for the caller to free.
  */
 static void set_range(struct list_head *locks, struct lock *want, struct lock **fresh,
 		      struct lock **spare)
@@ -191,7 +203,10 @@ static void set_range(struct list_head *locks, struct lock *want, struct lock **
 	list_add_tail(&l->lk_link, &at->lk_link);
 }
 
-/* Join neighbours of one owner and type, so that F_GETLK shows one lock and splits stay few. */
+/*
+ * Join neighbours of one owner and type, so that F_GETLK shows one lock and
+ * splits stay few.
+ */
 static void merge(struct list_head *locks, const void *owner)
 {
 	struct lock *l, *next, *prev = NULL;
@@ -297,7 +312,10 @@ static int posix_check(struct file *f, const struct flock *fl, bool ofd, bool ge
 	return 0;
 }
 
-/* Another thread may have closed fd while we waited; its close did not see our lock. */
+/*
+ * Another thread may have closed fd while we waited; its close did not see our
+ * lock.
+ */
 static int posix_recheck(struct file *f, int fd, struct lock *want)
 {
 	struct file *now;
@@ -381,7 +399,10 @@ long locks_flock(struct file *f, int op)
 	struct lock *fresh;
 	int err;
 
-	/* The mandatory locks that Linux once had: asking for them is a no-op since 5.17. */
+	/*
+	 * The mandatory locks that Linux once had: asking for them is a no-op
+	 * since 5.17.
+	 */
 	if (op & LOCK_MAND)
 		return 0;
 	switch (op & ~LOCK_NB) {
@@ -402,10 +423,14 @@ long locks_flock(struct file *f, int op)
 	if (!err) {
 		spin_lock(&locks_lock);
 		if (!flock_has_locked(fl, &want)) {
-			/* A conversion gives the old lock up first; flock(2), NOTES. */
+			/*
+			 * A conversion gives the old lock up first; flock(2),
+			 * NOTES.
+			 */
 			flock_drop_locked(fl, f);
 			if (want.lk_type != F_UNLCK)
-				err = wait_for_turn(fl, &fl->fl_flock, &want, !(op & LOCK_NB), false);
+				err = wait_for_turn(fl, &fl->fl_flock, &want,
+						    !(op & LOCK_NB), false);
 			if (!err && want.lk_type != F_UNLCK) {
 				*fresh = want;
 				list_add(&fresh->lk_link, &fl->fl_flock);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memfd_create(2): a tmpfs file on a mount that is nowhere in the tree. Sealing is not
- * offered: MFD_ALLOW_SEALING is -EINVAL, as on kernels before it existed.
+ * memfd_create(2): a tmpfs file on a mount that is nowhere in the tree. Sealing
+ * is not offered: MFD_ALLOW_SEALING is -EINVAL, as on kernels before it
+ * existed.
  */
 #include <abi/mman.h>
 #include <errno.h>

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * File system types, super blocks and the mount table: which tree is visible where. The path walk
- * crosses mounts here (mount_cross_down, mount_cross_up); mount(2) and umount2(2) are in sys_mount.c.
+ * File system types, super blocks and the mount table: which tree is visible
+ * where. The path walk crosses mounts here (mount_cross_down, mount_cross_up);
+ * mount(2) and umount2(2) are in sys_mount.c.
  *
- * A mount is: made -> attached (in hash, list, and its parent's children; that is one reference, and it
- * holds one to its parent) -> detached -> last reference gone: root and super block let go.
+ * A mount is: made -> attached (in hash, list, and its parent's children; that
+ * is one reference, and it holds one to its parent) -> detached -> last
+ * reference gone: root and super block let go.
  *
- * Invariants: 1. an attached mount has mnt_parent and mnt_point, but for the root mount; 2. a dentry has
- * DENTRY_MOUNTED iff it is the mnt_point of an attached mount; 3. sb_active counts
- * mounts, plus one for an ft_single type.
+ * Invariants: 1. an attached mount has mnt_parent and mnt_point, but for the
+ * root mount; 2. a dentry has DENTRY_MOUNTED iff it is the mnt_point of an
+ * attached mount; 3. sb_active counts mounts, plus one for an ft_single type.
  *
- * Locks: mount_lock (mutex, RANK_MOUNT) serialises changes; mount_hash_lock (spin, RANK_FS) is held for each change, and
- * for crossing. path_name() takes mount_hash_lock, then dcache_lock. Reports walk the lists of mounts and super
- * blocks with mount_list_lock (mutex, a leaf: reports are shown with a file's position locked), and changes
- * of the lists take it inside mount_lock.
+ * Locks: mount_lock (mutex, RANK_MOUNT) serialises changes; mount_hash_lock
+ * (spin, RANK_FS) is held for each change, and for crossing. path_name() takes
+ * mount_hash_lock, then dcache_lock. Reports walk the lists of mounts and super
+ * blocks with mount_list_lock (mutex, a leaf: reports are shown with a file's
+ * position locked), and changes of the lists take it inside mount_lock.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -219,7 +222,10 @@ void mount_put_unused(struct mount *m)
 		return;
 	KASSERT(!m->mnt_parent && list_empty(&m->mnt_children));
 	dentry_put(m->mnt_root);
-	/* The last path may go anywhere, even inside a mount(2): no lock here but what it takes. */
+	/*
+	 * The last path may go anywhere, even inside a mount(2): no lock here
+	 * but what it takes.
+	 */
 	if (mutex_held(&mount_lock)) {
 		superblock_put(m->mnt_sb);
 	} else {
@@ -251,7 +257,9 @@ static struct hlist_head *mhash_chain(const struct mount *parent, const struct d
 	return &mhash[hash_u64((uintptr_t)parent + ((uintptr_t)d >> 4), MHASH_BITS)];
 }
 
-/* What is mounted on d in m, newest first; no reference. mount_hash_lock held. */
+/*
+ * What is mounted on d in m, newest first; no reference. mount_hash_lock held.
+ */
 static struct mount *mount_on_locked(struct mount *parent, struct dentry *d)
 {
 	struct mount *m;
@@ -322,7 +330,9 @@ static void mount_attach(struct mount *m, struct path *where)
 	mutex_unlock(&mount_list_lock);
 }
 
-/* Out of the tree. *where gets the references that the mount held to its place. */
+/*
+ * Out of the tree. *where gets the references that the mount held to its place.
+ */
 static void mount_detach_locked(struct mount *m, struct path *where)
 {
 	struct mount *other;
@@ -456,7 +466,10 @@ static int mount_clone_children(struct mount *from, struct dentry *root, struct 
 	return 0;
 }
 
-/* Detach m and all that is mounted below, from the leaves up, and drop the table's references. */
+/*
+ * Detach m and all that is mounted below, from the leaves up, and drop the
+ * table's references.
+ */
 static void mount_detach_tree(struct mount *m)
 {
 	struct path where;
@@ -480,7 +493,10 @@ int mount_bind(struct path *from, struct path *where, bool recursive)
 	err = mount_clone(from->mnt, from->dentry, &m);
 	if (err)
 		goto out;
-	/* The copies of the children first, so that m is not among what is copied. */
+	/*
+	 * The copies of the children first, so that m is not among what is
+	 * copied.
+	 */
 	if (recursive)
 		err = mount_clone_children(from->mnt, from->dentry, m);
 	mount_attach(m, where);
@@ -542,7 +558,10 @@ int mount_umount(struct path *p, int flags)
 	} else if (atomic_read(&m->mnt_sb->sb_active) == 1 && vnode_sb_mapped(m->mnt_sb)) {
 		err = -EBUSY;
 	} else {
-		/* The caller's path and the table hold one each; a walk crosses under this lock. */
+		/*
+		 * The caller's path and the table hold one each; a walk crosses
+		 * under this lock.
+		 */
 		mutex_lock(&mount_list_lock);
 		spin_lock(&mount_hash_lock);
 		if (atomic_read(&m->mnt_ref) > 2) {

@@ -2,11 +2,12 @@
 /*
  * File system types, super blocks, and the mount table.
  *
- * A super block is one instance of a file system; a mount makes its tree visible at a place
- * in another one. Several mounts may show the same super block (ft_single).
+ * A super block is one instance of a file system; a mount makes its tree
+ * visible at a place in another one. Several mounts may show the same super
+ * block (ft_single).
  *
- * Legend: [I] immutable, [a] atomic, [m] mount_lock (mutex) and mount_hash_lock (spin) both
- * for writing, either for reading.
+ * Legend: [I] immutable, [a] atomic, [m] mount_lock (mutex) and mount_hash_lock
+ * (spin) both for writing, either for reading.
  */
 #ifndef FS_MOUNT_H
 #define FS_MOUNT_H
@@ -22,7 +23,10 @@ struct superblock;
 
 struct fs_type {
 	const char *ft_name;
-	/* New super block with its root vnode set. source: device name or NULL; data: options. */
+	/*
+	 * New super block with its root vnode set. source: device name or NULL;
+	 * data: options.
+	 */
 	int (*ft_mount)(struct superblock *sb, const char *source, const char *data);
 	/* All vnodes are gone. NULL: nothing to do. */
 	void (*ft_unmount)(struct superblock *sb);
@@ -33,7 +37,8 @@ struct fs_type {
 	/* Options for /proc/mounts, with a leading comma; NULL: none. */
 	void (*ft_show)(struct superblock *sb, char *buf, size_t size);
 	bool ft_single;			/* one instance for all mounts (proc, dev) */
-	bool ft_pin_names;		/* names live in dentries only: never reclaim them (tmpfs) */
+	/* Names live in dentries only: never reclaim them (tmpfs) */
+	bool ft_pin_names;
 	bool ft_no_names;		/* do not cache names: vo_lookup answers each time (proc) */
 	bool ft_needs_dev;		/* source is a device: no "nodev" in /proc/filesystems */
 	struct superblock *ft_sb;	/* [m] the instance of an ft_single type */
@@ -77,11 +82,16 @@ int mount_root(const char *type, const char *source, const char *data);
 /* mount(2), by kernel strings. */
 int mount_at(const char *type, const char *source, const char *where,
 	     unsigned long flags, const char *data);
-/* A mount that is nowhere in the tree, for files that the kernel makes itself. */
+/*
+ * A mount that is nowhere in the tree, for files that the kernel makes itself.
+ */
 int mount_internal(const char *type, struct mount **out);
 
 void mount_init(void);
-/* mount(2)'s other forms and umount2(2), for sys_mount.c. Paths' references stay the caller's. */
+/*
+ * mount(2)'s other forms and umount2(2), for sys_mount.c. Paths' references
+ * stay the caller's.
+ */
 int mount_new(const char *type, const char *source, struct path *where,
 	      unsigned long flags, const char *data);
 int mount_bind(struct path *from, struct path *where, bool recursive);
@@ -104,9 +114,14 @@ void mount_put(struct mount *m);
 /* The same without counting as use in the sense of MNT_EXPIRE. */
 void mount_put_unused(struct mount *m);
 extern struct mount *root_mount;	/* [I] once set */
-/* If something is mounted on *p, go to its root (repeatedly). Swaps references. */
+/*
+ * If something is mounted on *p, go to its root (repeatedly). Swaps references.
+ */
 void mount_cross_down(struct path *p);
-/* From the root of a mount to its mount point; false at the top. Swaps references. */
+/*
+ * From the root of a mount to its mount point; false at the top. Swaps
+ * references.
+ */
 bool mount_cross_up(struct path *p);
 /* -EROFS when nothing may be written through this mount. */
 int mount_check_write(const struct mount *m);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Everything that changes names: mkdir, mknod, symlink, link, unlink, rmdir; rename is in
- * name_rename.c. All copy the path in, walk to the directory, lock it, look the name up, check, and then commit: the file
- * system first, the name cache after it.
+ * Everything that changes names: mkdir, mknod, symlink, link, unlink, rmdir;
+ * rename is in name_rename.c. All copy the path in, walk to the directory, lock
+ * it, look the name up, check, and then commit: the file system first, the name
+ * cache after it.
  *
- * Locks: the directory's v_lock for writing, then that of the file concerned (parent before child).
+ * Locks: the directory's v_lock for writing, then that of the file concerned
+ * (parent before child).
  */
 #include <errno.h>
 #include <kassert.h>
@@ -37,7 +39,10 @@ int name_may_delete(const struct path *dir, struct dentry *victim, bool is_dir)
 	KASSERT(rwlock_write_held(&dvn->v_lock));
 	if (err)
 		return err;
-	/* The restricted deletion flag: only owners of the file or the directory. */
+	/*
+	 * The restricted deletion flag: only owners of the file or the
+	 * directory.
+	 */
 	if ((dvn->v_mode & S_ISVTX) && !vnode_owner(vn, cr) && cr->cr_fsuid != dvn->v_uid)
 		return -EPERM;
 	if (is_dir)
@@ -77,7 +82,10 @@ int name_create(const struct path *dir, const char *name, size_t len, struct den
 	return 0;
 }
 
-/* A name that is about to come into being: its directory is locked, the name is free. */
+/*
+ * A name that is about to come into being: its directory is locked, the name is
+ * free.
+ */
 struct new_name {
 	struct pathbuf nn_pb;
 	struct walk nn_walk;
@@ -93,7 +101,10 @@ static void new_name_end(struct new_name *nn)
 	pathbuf_put(&nn->nn_pb);
 }
 
-/* -EEXIST, -ENOENT (no directory, or "name/" for what is none), -EROFS; the directory's v_lock is held after 0. */
+/*
+ * -EEXIST, -ENOENT (no directory, or "name/" for what is none), -EROFS; the
+ * directory's v_lock is held after 0.
+ */
 static int new_name_begin(struct new_name *nn, int dirfd, const char __user *name, bool is_dir)
 {
 	struct walk *w = &nn->nn_walk;
@@ -241,7 +252,10 @@ out:
 	return err;
 }
 
-/* Give vn (whose mount is mnt) the name in nn; all but the file itself is locked. */
+/*
+ * Give vn (whose mount is mnt) the name in nn; all but the file itself is
+ * locked.
+ */
 static int link_commit(struct new_name *nn, const struct mount *mnt, struct vnode *vn)
 {
 	struct walk *w = &nn->nn_walk;
@@ -313,7 +327,9 @@ long sys_link(const char __user *oldname, const char __user *newname)
 	return sys_linkat(AT_FDCWD, oldname, AT_FDCWD, newname, 0);
 }
 
-/* The last name's checks that unlink and rmdir have in common; d is positive. */
+/*
+ * The last name's checks that unlink and rmdir have in common; d is positive.
+ */
 static int remove_commit(struct walk *w, struct dentry *d, bool is_dir)
 {
 	struct vnode *dvn = w->w_path.dentry->d_vnode, *vn = d->d_vnode;
@@ -353,7 +369,10 @@ static int remove_at(struct walk *w, bool is_dir)
 	else if (!err)
 		err = remove_commit(w, d, is_dir);
 	rwlock_write_unlock(&dvn->v_lock);
-	/* Maybe the file's last reference: its pages are freed here, with no lock held. */
+	/*
+	 * Maybe the file's last reference: its pages are freed here, with no
+	 * lock held.
+	 */
 	if (d)
 		dentry_put(d);
 	return err;

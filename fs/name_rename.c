@@ -2,9 +2,10 @@
 /*
  * rename(2), renameat2(2).
  *
- * Locks, in this order: rename_lock (mutex) when two directories are concerned, so that the tree's
- * shape stands still; the two directories, the upper one first, unrelated ones by address; the two
- * files concerned by address. A directory that is moved or replaced is locked as one of the files.
+ * Locks, in this order: rename_lock (mutex) when two directories are concerned,
+ * so that the tree's shape stands still; the two directories, the upper one
+ * first, unrelated ones by address; the two files concerned by address. A
+ * directory that is moved or replaced is locked as one of the files.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -183,7 +184,10 @@ static int rename_run(struct rename *rn)
 		err = name_lookup(tdir, to->w_last, to->w_len, true, &rn->rn_t);
 	if (!err)
 		err = rename_check_shape(rn);
-	/* Two names of one file: nothing is done, and that is success (rename(2)). */
+	/*
+	 * Two names of one file: nothing is done, and that is success
+	 * (rename(2)).
+	 */
 	if (!err && rn->rn_s->d_vnode != target_vnode(rn)) {
 		err = rename_check_rights(rn);
 		if (!err)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The path walk (path_resolution(7)): from a string to a place in the name space. System calls
- * of sys_path.c and friends, exec and open come in here; the name cache, the mount table and vo_lookup are asked.
+ * The path walk (path_resolution(7)): from a string to a place in the name
+ * space. System calls of sys_path.c and friends, exec and open come in here;
+ * the name cache, the mount table and vo_lookup are asked.
  *
- * A walk holds references to one place at a time. A component costs: search permission, hash, bucket
- * look-up, one reference taken and one dropped. Symbolic links push the rest of the string on a
- * list of frames and go on with the target; 40 links in one walk are -ELOOP.
+ * A walk holds references to one place at a time. A component costs: search
+ * permission, hash, bucket look-up, one reference taken and one dropped.
+ * Symbolic links push the rest of the string on a list of frames and go on with
+ * the target; 40 links in one walk are -ELOOP.
  *
- * Locks: none are held between components. A directory's v_lock is taken for reading when the
- * file system has to be asked.
+ * Locks: none are held between components. A directory's v_lock is taken for
+ * reading when the file system has to be asked.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -176,7 +178,10 @@ int name_lookup(struct dentry *dir, const char *name, size_t len, bool locked,
 
 	if (!ft->ft_no_names) {
 		*out = dentry_find(dir, name, len, dentry_hash(dir, name, len));
-		/* Pinned names are the directory itself: not found is the answer. */
+		/*
+		 * Pinned names are the directory itself: not found is the
+		 * answer.
+		 */
 		if (*out || ft->ft_pin_names)
 			return 0;
 	}

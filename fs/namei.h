@@ -11,7 +11,8 @@ struct proc;
 
 /* Working directory, root and umask; shared by CLONE_FS. */
 struct fs_context;
-int fs_context_create(struct fs_context **out);			/* root directory of the first mount */
+/* Root directory of the first mount */
+int fs_context_create(struct fs_context **out);
 int fs_context_fork(struct fs_context *from, struct fs_context **out);
 struct fs_context *fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
@@ -22,18 +23,30 @@ int fs_context_unshare(struct proc *p);
 #define LOOKUP_EMPTY	0x4		/* "" means dirfd itself (AT_EMPTY_PATH) */
 #define LOOKUP_PARENT	0x8		/* stop at the directory of the last component */
 
-/* Existing file. dirfd: AT_FDCWD or a directory descriptor. 0 or -errno; *out holds references. */
+/*
+ * Existing file. dirfd: AT_FDCWD or a directory descriptor. 0 or -errno; *out
+ * holds references.
+ */
 int path_lookup_user(int dirfd, const char __user *name, unsigned int flags, struct path *out);
 int path_lookup(int dirfd, const char *name, unsigned int flags, struct path *out);
 void path_get(const struct path *p);
 void path_put(struct path *p);
 /* Open by kernel string, for exec and the first process. flags O_*. */
 int path_open(int dirfd, const char *name, int flags, mode_t mode, struct file **out);
-/* For the kernel itself, at boot: make a directory; the parent must exist. -EEXIST ... */
+/*
+ * For the kernel itself, at boot: make a directory; the parent must exist.
+ * -EEXIST ...
+ */
 int fs_make_dir(const char *name, mode_t mode);
-/* Absolute name into the END of buf as seen from the current root; returns start. " (deleted)" appended. NULL: does not fit. */
+/*
+ * Absolute name into the END of buf as seen from the current root; returns
+ * start. " (deleted)" appended. NULL: does not fit.
+ */
 char *path_name(const struct path *p, char *buf, size_t size);
-/* The same as seen from root; "(unreachable)" is put in front of what is not below it. */
+/*
+ * The same as seen from root; "(unreachable)" is put in front of what is not
+ * below it.
+ */
 char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open(2): finding or making the file, the permission checks, truncation. path_open() is
- * also how exec and the kernel itself open files.
+ * open(2): finding or making the file, the permission checks, truncation.
+ * path_open() is also how exec and the kernel itself open files.
  *
- * Locks: the directory's v_lock for writing while a file is made; an existing file is found without it.
+ * Locks: the directory's v_lock for writing while a file is made; an existing
+ * file is found without it.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -62,7 +63,10 @@ static int may_open(const struct path *p, int flags)
 	return 0;
 }
 
-/* Last component of w for O_CREAT: *out is a positive dentry, *created says whether it is new. */
+/*
+ * Last component of w for O_CREAT: *out is a positive dentry, *created says
+ * whether it is new.
+ */
 static int create_or_find(struct walk *w, mode_t mode, struct dentry **out, bool *created)
 {
 	struct dentry *dir = w->w_path.dentry, *d;
@@ -140,7 +144,10 @@ static int open_walk_create(struct walk *w, int flags, mode_t mode, bool *create
 	return 0;
 }
 
-/* O_TMPFILE: a file in the directory at *dir that has no name there; *dir becomes the file. */
+/*
+ * O_TMPFILE: a file in the directory at *dir that has no name there; *dir
+ * becomes the file.
+ */
 static int open_tmpfile(struct path *dir, int flags, mode_t mode)
 {
 	struct vnode *dvn = dir->dentry->d_vnode, *vn;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Data of regular files. The pages belong to the vnode's vm_object, whose pager fills and
- * writes them; read(2), write(2), mmap(2), exec and sendfile(2) all see these pages, so they agree
- * without any flushing.
+ * Data of regular files. The pages belong to the vnode's vm_object, whose pager
+ * fills and writes them; read(2), write(2), mmap(2), exec and sendfile(2) all
+ * see these pages, so they agree without any flushing.
  *
- * Called through file_ops; calls mm/object.c for pages. mm calls back here for file_mmap(),
- * vm_object_name() and cache_reclaim() (include/kernel/upcalls.h).
+ * Called through file_ops; calls mm/object.c for pages. mm calls back here for
+ * file_mmap(), vm_object_name() and cache_reclaim() (include/kernel/upcalls.h).
  *
- * Locks: v_lock, shared for read and alone for write. It is held over the copy to or from user memory, which may fault:
- * page faults take vm_lock and object locks, which come later in the order, and never v_lock, so a buffer
- * that is a mapping of the same file is no danger. Pages are referenced while they are copied.
+ * Locks: v_lock, shared for read and alone for write. It is held over the copy
+ * to or from user memory, which may fault: page faults take vm_lock and object
+ * locks, which come later in the order, and never v_lock, so a buffer that is a
+ * mapping of the same file is no danger. Pages are referenced while they are
+ * copied.
  */
-#include <abi/signal.h>
 #include <abi/ioctl.h>
 #include <abi/mman.h>
 #include <abi/signal.h>
@@ -99,7 +100,10 @@ static int write_part(struct vnode *vn, struct uio *u, size_t n)
 	return err;
 }
 
-/* How many of the bytes may be written at the position; -EFBIG, with SIGXFSZ as setrlimit(2) says. */
+/*
+ * How many of the bytes may be written at the position; -EFBIG, with SIGXFSZ as
+ * setrlimit(2) says.
+ */
 static ssize_t write_limit(u64 offset, size_t n)
 {
 	u64 limit = proc_rlimit(RLIMIT_FSIZE);
@@ -211,7 +215,10 @@ static ssize_t pc_write(struct file *f, struct uio *u)
 	return ret;
 }
 
-/* First offset >= off that is data (or hole); pages that are not there are holes of sparse files. */
+/*
+ * First offset >= off that is data (or hole); pages that are not there are
+ * holes of sparse files.
+ */
 static s64 seek_sparse(struct vnode *vn, s64 off, bool data)
 {
 	struct vm_object *vo = &vn->v_object;
@@ -338,7 +345,10 @@ int vm_object_name(struct vm_object *obj, char *buf, size_t size)
 
 unsigned long cache_reclaim(unsigned long n)
 {
-	/* A name is a quarter of a kilobyte, and lets go of a vnode that may have pages. */
+	/*
+	 * A name is a quarter of a kilobyte, and lets go of a vnode that may
+	 * have pages.
+	 */
 	unsigned long pages = dcache_shrink(NULL, n * 16) / 16;
 
 	return pages + vnode_shrink(NULL, n);

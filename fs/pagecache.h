@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read(2) and write(2) of regular files through the pages of their vm_object; the
- * same pages that mmap maps.
+ * read(2) and write(2) of regular files through the pages of their vm_object;
+ * the same pages that mmap maps.
  */
 #ifndef FS_PAGECACHE_H
 #define FS_PAGECACHE_H
@@ -11,15 +11,21 @@
 /* Largest file: every offset fits into a signed 64-bit number. */
 #define FILE_MAX_SIZE	INT64_MAX
 
-/* file_ops of regular files on any file system that keeps its data in v_object. */
+/*
+ * file_ops of regular files on any file system that keeps its data in v_object.
+ */
 extern const struct file_ops pagecache_file_ops;
 /*
- * Transfer at u_offset; bytes moved or -errno. v_lock is taken inside: shared for reading, alone for
- * writing, so a read sees all of a write or nothing of it (POSIX 2.9.7).
+ * Transfer at u_offset; bytes moved or -errno. v_lock is taken inside: shared
+ * for reading, alone for writing, so a read sees all of a write or nothing of
+ * it (POSIX 2.9.7).
  */
 ssize_t pagecache_read(struct vnode *vn, struct uio *u);
 ssize_t pagecache_write(struct vnode *vn, struct uio *u);
-/* Make [from, to) read as zeros (fallocate's hole); pages in whole stay allocated. v_lock held for writing. */
+/*
+ * Make [from, to) read as zeros (fallocate's hole); pages in whole stay
+ * allocated. v_lock held for writing.
+ */
 int pagecache_zero(struct vnode *vn, s64 from, s64 to);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * From a place back to its name: getcwd(2), links in /proc, reports.
  *
- * Locks: mount_hash_lock, then dcache_lock, so that neither mounts nor names move meanwhile.
+ * Locks: mount_hash_lock, then dcache_lock, so that neither mounts nor names
+ * move meanwhile.
  */
 #include <errno.h>
 #include <kassert.h>

@@ -2,12 +2,15 @@
 /*
  * poll(2) and ppoll(2), and the waiting that select(2) shares with them.
  *
- * First look: each file reports its readiness; often that is all. Second look, if nothing was ready: each
- * file also queues a waiter of ours on the object's wait queue, under the lock
- * under which readiness changes; so a change after the look finds the waiter. A woken waiter sets ps_triggered and
- * wakes the thread, which looks at all files again, without queueing. Waiters stay queued until the end.
+ * First look: each file reports its readiness; often that is all. Second look,
+ * if nothing was ready: each file also queues a waiter of ours on the object's
+ * wait queue, under the lock under which readiness changes; so a change after
+ * the look finds the waiter. A woken waiter sets ps_triggered and wakes the
+ * thread, which looks at all files again, without queueing. Waiters stay queued
+ * until the end.
  *
- * Locks: none held while sleeping. Wake-ups come with wq_lock held, perhaps from an interrupt.
+ * Locks: none held while sleeping. Wake-ups come with wq_lock held, perhaps
+ * from an interrupt.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -35,7 +38,10 @@ static bool poll_woken(struct waiter *w, u32 key)
 {
 	struct poll_waiter *pw = container_of(w, struct poll_waiter, pw_w);
 
-	/* Wakers that say what happened spare us the look at files that we do not care about. */
+	/*
+	 * Wakers that say what happened spare us the look at files that we do
+	 * not care about.
+	 */
 	if (key && !(key & pw->pw_events))
 		return false;
 	WRITE_ONCE(pw->pw_set->ps_triggered, true);
@@ -52,27 +58,40 @@ static struct poll_waiter *waiter_take(struct poll_set *ps)
 	return c && c->pc_n < CHUNK_WAITERS ? &c->pc_waiters[c->pc_n++] : NULL;
 }
 
-u32 poll_set_file(struct poll_set *ps, struct file *f, u32 events)
+/*
+ * The method queues under a spin lock, where nothing can be allocated: see to
+ * it that there is room.
+ */
+static bool make_room(struct poll_set *ps)
 {
 	struct poll_chunk *c = ps->ps_chunks;
 	unsigned int room = POLL_INLINE_WAITERS - ps->ps_ninline +
 			    (c ? CHUNK_WAITERS - c->pc_n : 0);
 
-	/* The method queues under a spin lock, where nothing can be allocated. */
-	if (ps->ps_table.pt_queue && room < POLL_FILE_WAITERS) {
-		c = kmalloc(sizeof(*c), ALLOC_WAIT);
-		if (!c) {
-			ps->ps_full = true;
-			return 0;
-		}
-		c->pc_n = 0;
-		c->pc_next = ps->ps_chunks;
-		ps->ps_chunks = c;
+	if (room >= POLL_FILE_WAITERS)
+		return true;
+	c = kmalloc(sizeof(*c), ALLOC_WAIT);
+	if (!c) {
+		ps->ps_full = true;
+		return false;
 	}
+	c->pc_n = 0;
+	c->pc_next = ps->ps_chunks;
+	ps->ps_chunks = c;
+	return true;
+}
+
+u32 poll_set_file(struct poll_set *ps, struct file *f, u32 events)
+{
+	if (!ps->ps_table.pt_queue)
+		return file_poll(f, NULL);
+	if (!make_room(ps))
+		return 0;
 	ps->ps_table.pt_events = events;
 	return file_poll(f, &ps->ps_table);
 }
 
+/* Called by fo_poll methods, with their own locks held. */
 static void poll_queue(struct poll_table *pt, struct file *f, struct waitq *wq)
 {
 	struct poll_set *ps = container_of(pt, struct poll_set, ps_table);
@@ -127,7 +146,10 @@ static int poll_sleep(struct poll_set *ps, nsec_t deadline)
 	int err = 0;
 
 	thread_prepare_sleep(true);
-	/* Woken before the state was announced: do not sleep; a deadline of 0 just takes it back. */
+	/*
+	 * Woken before the state was announced: do not sleep; a deadline of 0
+	 * just takes it back.
+	 */
 	if (READ_ONCE(ps->ps_triggered))
 		(void)thread_block_until(0);
 	else
@@ -206,8 +228,8 @@ static u32 poll_one(struct poll_set *ps, const struct pollfd *pfd)
 }
 
 /*
- * Only revents is written, where it changes: events and fd of the user's array may be changed by
- * another thread meanwhile.
+ * Only revents is written, where it changes: events and fd of the user's array
+ * may be changed by another thread meanwhile.
  */
 static int set_revents(struct poll_call *call, unsigned int i, u32 got)
 {
@@ -238,6 +260,26 @@ static long poll_scan(struct poll_set *ps, void *arg)
 	return ready;
 }
 
+/*
+ * An array that cannot be written is an error even if nothing changed: touch
+ * it once in each page.
+ */
+static int check_writable(struct poll_call *call)
+{
+	vaddr_t page = 0;
+
+	for (unsigned int i = 0; i < call->n; i++) {
+		short __user *out = &call->ufds[i].revents;
+
+		if (((vaddr_t)out & PAGE_MASK) == page)
+			continue;
+		page = (vaddr_t)out & PAGE_MASK;
+		if (copy_to_user(out, &call->fds[i].revents, sizeof(*out)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
 static long do_poll(struct pollfd __user *ufds, unsigned int n, nsec_t deadline)
 {
 	struct pollfd small[POLL_STACK_FDS];
@@ -258,6 +300,8 @@ static long do_poll(struct pollfd __user *ufds, unsigned int n, nsec_t deadline)
 		poll_set_init(&ps);
 		ret = poll_set_wait(&ps, poll_scan, &call, deadline);
 		poll_set_end(&ps);
+		if (ret >= 0 && check_writable(&call))
+			ret = -EFAULT;
 	}
 	if (call.fds != small)
 		vfree(call.fds);
@@ -303,7 +347,10 @@ long sys_ppoll(struct pollfd __user *fds, unsigned int n, struct timespec __user
 		ret = -ERESTARTNOHAND;
 	if (timeout) {
 		ts = poll_time_left(deadline);
-		/* Linux: a time-out that cannot be updated must not be used again. */
+		/*
+		 * Linux: a time-out that cannot be updated must not be used
+		 * again.
+		 */
 		if (copy_to_user(timeout, &ts, sizeof(ts)) && ret == -ERESTARTNOHAND)
 			ret = -EINTR;
 	}

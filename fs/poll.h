@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readiness: poll_wait() is what fo_poll methods call; select, poll, epoll, kqueue sit on it.
- * The object calls waitq_wake_all(&wq, POLLIN ...) when readiness changes.
+ * Readiness: poll_wait() is what fo_poll methods call; select, poll, epoll,
+ * kqueue sit on it. The object calls waitq_wake_all(&wq, POLLIN ...) when
+ * readiness changes.
  */
 #ifndef FS_POLL_H
 #define FS_POLL_H
@@ -28,7 +29,9 @@ static inline void poll_wait(struct poll_table *pt, struct file *f, struct waitq
 /* Readiness of f now. */
 u32 file_poll(struct file *f, struct poll_table *pt);
 
-/* One waiter of a poll_set; it keeps its file, and so the queue that it is on. */
+/*
+ * One waiter of a poll_set; it keeps its file, and so the queue that it is on.
+ */
 struct poll_waiter {
 	struct waiter pw_w;
 	struct poll_set *pw_set;
@@ -54,11 +57,15 @@ struct poll_set {
 
 void poll_set_init(struct poll_set *ps);
 void poll_set_end(struct poll_set *ps);
-/* In a scan: readiness of f, of which events matter; queues waiters in the first scan. */
+/*
+ * In a scan: readiness of f, of which events matter; queues waiters in the
+ * first scan.
+ */
 u32 poll_set_file(struct poll_set *ps, struct file *f, u32 events);
 /*
- * Call scan (which looks at all files with &ps->ps_table, and returns how many are ready, or -errno) until it finds
- * something, the deadline passes (0 is returned; deadline 0: look once), or a signal comes (-EINTR).
+ * Call scan (which looks at all files with &ps->ps_table, and returns how many
+ * are ready, or -errno) until it finds something, the deadline passes (0 is
+ * returned; deadline 0: look once), or a signal comes (-EINTR).
  */
 long poll_set_wait(struct poll_set *ps, long (*scan)(struct poll_set *ps, void *arg), void *arg,
 		   nsec_t deadline);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * select(2) and pselect6(2), on the waiting of poll.c. Sets are bit arrays of 64-bit words.
+ * select(2) and pselect6(2), on the waiting of poll.c. Sets are bit arrays of
+ * 64-bit words.
  */
 #include <bits.h>
 #include <errno.h>
@@ -32,7 +33,10 @@ struct select_call {
 	u64 *found[SEL_SETS];
 };
 
-/* Readiness of fd, as far as any set asks; bits go to found. Number of bits, or -EBADF. */
+/*
+ * Readiness of fd, as far as any set asks; bits go to found. Number of bits, or
+ * -EBADF.
+ */
 static long select_one(struct poll_set *ps, struct select_call *c, unsigned int fd)
 {
 	u32 events = 0, got;
@@ -77,7 +81,10 @@ static long select_scan(struct poll_set *ps, void *arg)
 	return ready;
 }
 
-/* User sets have the size of n bits rounded up to words; bits beyond n do not count. */
+/*
+ * User sets have the size of n bits rounded up to words; bits beyond n do not
+ * count.
+ */
 static int sets_copy_in(struct select_call *c, u64 __user *const user[SEL_SETS])
 {
 	for (int s = 0; s < SEL_SETS; s++) {
@@ -110,7 +117,9 @@ static long do_select(int n, u64 __user *const user[SEL_SETS], nsec_t deadline)
 
 	if (n < 0)
 		return -EINVAL;
-	/* Numbers beyond the table cannot be open: as Linux, do not even look. */
+	/*
+	 * Numbers beyond the table cannot be open: as Linux, do not even look.
+	 */
 	c.n = min((unsigned int)n, fdtable_size(current_proc()->p_fdt));
 	c.words = BITS_TO_WORDS(c.n);
 	size = 2 * SEL_SETS * c.words * sizeof(u64);

@@ -111,13 +111,15 @@ static int allocate_locked(struct vnode *vn, s64 off, s64 end)
 static int fallocate_vnode(struct vnode *vn, int mode, s64 off, s64 end)
 {
 	struct vattr va = { .va_valid = ATTR_SIZE | ATTR_MTIME, .va_size = end };
+	s64 pages_end;
 	int err = 0;
 
 	rwlock_write(&vn->v_lock);
+	pages_end = (s64)min((u64)end, round_up((u64)vn->v_size, PAGE_SIZE));
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		err = size_check(vn, end);
 	if (!err && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
-		err = pagecache_zero(vn, off, (s64)min((u64)end, round_up((u64)vn->v_size, PAGE_SIZE)));
+		err = pagecache_zero(vn, off, pages_end);
 	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
 		err = allocate_locked(vn, off, end);
 	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > vn->v_size) {
@@ -169,7 +171,10 @@ long sys_fallocate(int fd, int mode, s64 off, s64 len)
 	return err;
 }
 
-/* Advice about access to come; the cache needs none of it, so checking it is all there is. */
+/*
+ * Advice about access to come; the cache needs none of it, so checking it is
+ * all there is.
+ */
 long sys_fadvise64(int fd, s64 off, s64 len, int advice)
 {
 	struct fdref r;

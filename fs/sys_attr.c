@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls that change attributes: chmod, chown, utimensat and their relatives.
+ * System calls that change attributes: chmod, chown, utimensat and their
+ * relatives.
  *
  * Locks: the file's v_lock for writing over check and change.
  */
@@ -29,7 +30,10 @@ static int chmod_path(const struct path *p, mode_t mode)
 	if (!vnode_owner(vn, cr)) {
 		err = -EPERM;
 	} else {
-		/* Only a member of the group may have programs run as that group. */
+		/*
+		 * Only a member of the group may have programs run as that
+		 * group.
+		 */
 		if (!cred_privileged(cr) && !cred_in_group(cr, vn->v_gid))
 			va.va_mode &= ~S_ISGID;
 		err = vnode_setattr(vn, &va);
@@ -80,7 +84,10 @@ long sys_fchmod(int fd, mode_t mode)
 	return err;
 }
 
-/* chown(2), DESCRIPTION: only the superuser gives files away; owners may choose among their groups. */
+/*
+ * chown(2), DESCRIPTION: only the superuser gives files away; owners may choose
+ * among their groups.
+ */
 static int chown_check(const struct vnode *vn, const struct vattr *va)
 {
 	const struct cred *cr = cred_current();
@@ -184,7 +191,10 @@ static int utimes_path(const struct path *p, const struct timespec times[2])
 	else if (times && times[1].tv_nsec != UTIME_NOW)
 		va.va_mtime = (struct vtime){ times[1].tv_sec, (u32)times[1].tv_nsec };
 	rwlock_write(&vn->v_lock);
-	/* Setting both to now is what a write would do, so who may write may do it. */
+	/*
+	 * Setting both to now is what a write would do, so who may write may do
+	 * it.
+	 */
 	if (!vnode_owner(vn, cr))
 		err = now ? vnode_permission(vn, MAY_WRITE, cr) : -EPERM;
 	if (!err)

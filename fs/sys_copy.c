@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sendfile(2) and copy_file_range(2): from the pages of one file straight into another's
- * write method; a file without pages of its own (procfs) goes through a bounce page.
+ * sendfile(2) and copy_file_range(2): from the pages of one file straight into
+ * another's write method; a file without pages of its own (procfs) goes through
+ * a bounce page.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -23,7 +24,10 @@ struct copy {
 	void *c_bounce;
 };
 
-/* Up to n bytes of the input at its position: where they are and how many. 0: end of file. */
+/*
+ * Up to n bytes of the input at its position: where they are and how many. 0:
+ * end of file.
+ */
 static ssize_t copy_source(struct copy *c, size_t n, struct page **pg, u8 **data)
 {
 	struct vnode *vn = c->c_in->f_vnode;
@@ -161,7 +165,10 @@ long sys_sendfile(int out_fd, int in_fd, s64 __user *offset, size_t n)
 	return ret;
 }
 
-/* The checks of copy_file_range(2), in its order; *n is cut to the end of the input. */
+/*
+ * The checks of copy_file_range(2), in its order; *n is cut to the end of the
+ * input.
+ */
 static int range_check(struct file *in, u64 in_pos, struct file *out, u64 out_pos, size_t *n)
 {
 	struct vnode *ivn = in->f_vnode, *ovn = out->f_vnode;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls on directories: the working and the root directory, and reading entries.
+ * System calls on directories: the working and the root directory, and reading
+ * entries.
  */
 #include <abi/dirent.h>
 #include <errno.h>
@@ -140,7 +141,10 @@ const struct file_ops dir_file_ops = {
 	.fo_fsync = dir_fsync,
 };
 
-/* Entries go to user memory one by one; the position behind an entry is known with it. */
+/*
+ * Entries go to user memory one by one; the position behind an entry is known
+ * with it.
+ */
 struct dents_sink {
 	struct dir_sink ds;
 	u8 __user *buf;

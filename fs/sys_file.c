@@ -107,7 +107,9 @@ static long dup_to(int oldfd, int newfd, bool cloexec)
 
 	if (!fd_get_any(oldfd, &r))
 		return -EBADF;
-	/* r.file stays valid: fd_replace() closes newfd's file, not this one. */
+	/*
+	 * r.file stays valid: fd_replace() closes newfd's file, not this one.
+	 */
 	ret = fd_replace(newfd, r.file, cloexec);
 	fd_put(&r);
 	return ret;
@@ -176,8 +178,12 @@ static long fcntl_file(struct file *f, int fd, unsigned int cmd, unsigned long a
 		return locks_fcntl(f, fd, cmd, (struct flock __user *)arg);
 	case F_SETPIPE_SZ:
 	case F_GETPIPE_SZ:
-		/* Pipes answer this themselves; as an ioctl it fits their file_ops. */
-		if (f->f_ops->fo_ioctl && S_ISFIFO(f->f_vnode ? f->f_vnode->v_mode : f->f_anon_mode))
+		/*
+		 * Pipes answer this themselves; as an ioctl it fits their
+		 * file_ops.
+		 */
+		if (f->f_ops->fo_ioctl &&
+		    S_ISFIFO(f->f_vnode ? f->f_vnode->v_mode : f->f_anon_mode))
 			return f->f_ops->fo_ioctl(f, cmd, arg);
 		return -EBADF;
 	default:

@@ -16,7 +16,10 @@
 /* Our mounts propagate nothing, which is what MS_PRIVATE asks for. */
 #define PROPAGATION	(MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
 
-/* Options are a string for all our file systems; at most a page, which need not end in NUL. */
+/*
+ * Options are a string for all our file systems; at most a page, which need not
+ * end in NUL.
+ */
 static int data_get(const void __user *udata, char **out)
 {
 	char *buf;

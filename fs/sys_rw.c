@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read(2), write(2) and their relatives, and lseek(2): descriptor to open file, position, segments; the rest is the
- * file's own (f_ops).
+ * read(2), write(2) and their relatives, and lseek(2): descriptor to open file,
+ * position, segments; the rest is the file's own (f_ops).
  *
- * Locks: f_poslock over a transfer that uses f_pos, so that two of them neither overlap nor leave
- * a gap (POSIX 2.9.7); files that cannot seek have no position and no lock.
+ * Locks: f_poslock over a transfer that uses f_pos, so that two of them neither
+ * overlap nor leave a gap (POSIX 2.9.7); files that cannot seek have no
+ * position and no lock.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -123,7 +124,10 @@ long sys_pwrite64(int fd, const void __user *buf, size_t n, s64 pos)
 	return pos < 0 ? -EINVAL : io_single(fd, (void __user *)buf, n, true, pos);
 }
 
-/* Check the segments, cut the sum to FILE_MAX_RW. Returns the sum, -EINVAL, -EFAULT. */
+/*
+ * Check the segments, cut the sum to FILE_MAX_RW. Returns the sum, -EINVAL,
+ * -EFAULT.
+ */
 static ssize_t iov_check(struct iovec *iov, unsigned int cnt)
 {
 	size_t total = 0;
@@ -140,7 +144,10 @@ static ssize_t iov_check(struct iovec *iov, unsigned int cnt)
 	return (ssize_t)total;
 }
 
-/* Copy a segment list in: *iov is small[] or allocated. Returns the sum of lengths. */
+/*
+ * Copy a segment list in: *iov is small[] or allocated. Returns the sum of
+ * lengths.
+ */
 static ssize_t iov_get(const struct iovec __user *uiov, int cnt,
 		       struct iovec small[UIO_FASTIOV], struct iovec **iov)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls that ask about files: stat and its relatives, readlink, statfs, access.
+ * System calls that ask about files: stat and its relatives, readlink, statfs,
+ * access.
  */
 #include <errno.h>
 #include <kassert.h>

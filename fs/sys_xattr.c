@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Extended attributes, xattr(7), of file systems that have none: what their names and the
- * file's type forbid is reported first, then -EOPNOTSUPP; lists are empty.
+ * Extended attributes, xattr(7), of file systems that have none: what their
+ * names and the file's type forbid is reported first, then -EOPNOTSUPP; lists
+ * are empty.
  */
 #include <errno.h>
 #include "fs/dcache.h"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * struct uio: moving bytes between an object and memory segments of a user or of the
- * kernel. Called by read and write methods of every file type.
+ * struct uio: moving bytes between an object and memory segments of a user or
+ * of the kernel. Called by read and write methods of every file type.
  *
- * Invariants: u_resid is the sum of what is left in the segments; each copy advances
- * segments, u_resid and u_offset by exactly what has moved, also when it ends in -EFAULT.
+ * Invariants: u_resid is the sum of what is left in the segments; each copy
+ * advances segments, u_resid and u_offset by exactly what has moved, also when
+ * it ends in -EFAULT.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -44,7 +45,10 @@ static size_t clear_user_partial(void *dst, size_t n)
 	static const u8 zeros[256];
 	size_t done = 0;
 
-	/* The common case is one call; only a fault makes us look for its place. */
+	/*
+	 * The common case is one call; only a fault makes us look for its
+	 * place.
+	 */
 	if (clear_user(dst, n) == 0)
 		return 0;
 	while (done < n) {
@@ -125,9 +129,9 @@ int uio_zero_out(struct uio *u, size_t n)
 }
 
 /*
- * Touch one byte in each page of [p, p + n). A write touch puts back the byte it has
- * read, by compare-and-swap of the word around it, so that it never undoes another
- * thread's store.
+ * Touch one byte in each page of [p, p + n). A write touch puts back the byte
+ * it has read, by compare-and-swap of the word around it, so that it never
+ * undoes another thread's store.
  */
 static int fault_in_range(vaddr_t p, size_t n, bool write)
 {

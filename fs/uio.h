@@ -25,11 +25,17 @@ struct uio {
 
 void uio_init(struct uio *u, void *base, size_t len, u64 offset);	/* user memory */
 void uio_init_kernel(struct uio *u, void *base, size_t len, u64 offset);
-/* Move n bytes (at most u_resid) object -> segments / segments -> object; advances offset and resid by what moved. 0, or -EFAULT after a partial move. */
+/*
+ * Move n bytes (at most u_resid) object -> segments / segments -> object;
+ * advances offset and resid by what moved. 0, or -EFAULT after a partial move.
+ */
 int uio_copy_out(struct uio *u, const void *src, size_t n);
 int uio_copy_in(struct uio *u, void *dst, size_t n);
 int uio_zero_out(struct uio *u, size_t n);
-/* Between memory that is spin-locked and user memory never: copy to a buffer first, or fault in with this. -EFAULT. */
+/*
+ * Between memory that is spin-locked and user memory never: copy to a buffer
+ * first, or fault in with this. -EFAULT.
+ */
 int uio_fault_in(const struct uio *u, size_t n, bool write);
 
 #endif

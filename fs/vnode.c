@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Life of vnodes. File systems make them (vnode_alloc, vnode_find), names and open files
- * refer to them.
+ * Life of vnodes. File systems make them (vnode_alloc, vnode_find), names and
+ * open files refer to them.
  *
  *	           vnode_find                 last reference,           vnode_find
  *	(nothing) ----------> NEW --> LIVE ----------------------> CACHED --------> LIVE
@@ -10,12 +10,13 @@
  *	                                v                             v
  *	                              ENDING: waits for mappings -> freed
  *
- * A mapping holds the vm_object, not the vnode: an unreferenced vnode whose object is still
- * mapped is freed by the pager's vp_release, that is vnode_object_release().
+ * A mapping holds the vm_object, not the vnode: an unreferenced vnode whose
+ * object is still mapped is freed by the pager's vp_release, that is
+ * vnode_object_release().
  *
- * Invariants: 1. v_ref == 0 and findable only in CACHED, then on the unused list;
- * 2. every vnode is on its super block's sb_vnodes until it is freed; 3. only VNF_HASHED
- * vnodes can go from no reference to one.
+ * Invariants: 1. v_ref == 0 and findable only in CACHED, then on the unused
+ * list; 2. every vnode is on its super block's sb_vnodes until it is freed; 3.
+ * only VNF_HASHED vnodes can go from no reference to one.
  *
  * Locks: vnode_lock (spin) for the hash, the unused list and sb_vnodes.
  */
@@ -216,7 +217,10 @@ void vnode_object_ident(struct vm_object *vo, u64 *dev, u64 *ino)
 	*ino = vn->v_ino;
 }
 
-/* No reference and not findable any more. Mappings of the object may outlive us. */
+/*
+ * No reference and not findable any more. Mappings of the object may outlive
+ * us.
+ */
 static void vnode_end(struct vnode *vn)
 {
 	if (vn->v_object.vo_owner)
@@ -327,7 +331,8 @@ bool vnode_owner(const struct vnode *vn, const struct cred *cr)
 
 /*
  * The class that applies first decides alone: owner, else group, else others
- * (path_resolution(7)). The superuser needs an execute bit somewhere to execute a file.
+ * (path_resolution(7)). The superuser needs an execute bit somewhere to execute
+ * a file.
  */
 int vnode_permission(struct vnode *vn, int mask, const struct cred *cr)
 {
@@ -365,7 +370,10 @@ static bool vtime_after(const struct vtime *a, const struct vtime *b)
 	return a->sec > b->sec || (a->sec == b->sec && a->nsec > b->nsec);
 }
 
-/* relatime, as mount(8) says: when it is not later than mtime or ctime, or a day old. */
+/*
+ * relatime, as mount(8) says: when it is not later than mtime or ctime, or a
+ * day old.
+ */
 void vnode_accessed(struct vnode *vn, const struct mount *mnt)
 {
 	struct vtime now;
@@ -546,7 +554,10 @@ void vnode_cache_init(void)
 	statcounter_register(&vnodes_counter);
 }
 
-/* For fs/report.c: up to n vnodes of sb from position *pos on, as copies of what is shown. */
+/*
+ * For fs/report.c: up to n vnodes of sb from position *pos on, as copies of
+ * what is shown.
+ */
 unsigned int vnode_list(struct superblock *sb, unsigned long *pos,
 			struct vnode_line *lines, unsigned int n)
 {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vnodes: one per file in use, whatever the file system. Type, mode, owner, size, times
- * and pages live here; the open-file table points here, and so do names (dentries).
+ * Vnodes: one per file in use, whatever the file system. Type, mode, owner,
+ * size, times and pages live here; the open-file table points here, and so do
+ * names (dentries).
  *
- * States: NEW (being read in) -> LIVE -> (last reference gone) CACHED, or freed at once
- * when v_nlink is 0 or the file system keeps no cache -> freed.
+ * States: NEW (being read in) -> LIVE -> (last reference gone) CACHED, or freed
+ * at once when v_nlink is 0 or the file system keeps no cache -> freed.
  *
- * Legend: [I] immutable, [v] v_lock (sleeping reader/writer lock), [i] v_ilock (spin), [a] atomic.
+ * Legend: [I] immutable, [v] v_lock (sleeping reader/writer lock), [i] v_ilock
+ * (spin), [a] atomic.
  */
 #ifndef FS_VNODE_H
 #define FS_VNODE_H
@@ -43,10 +45,15 @@ struct vnode {
 	struct superblock *v_sb;	/* [I] */
 	const struct vnode_ops *v_ops;	/* [I] */
 	const struct file_ops *v_fops;	/* [I] what open(2) gives the file */
-	struct rwlock v_lock;		/* contents and names: write, truncate, create, unlink ...; readers share */
+	/*
+	 * Contents and names: write, truncate, create, unlink ...; readers
+	 * share
+	 */
+	struct rwlock v_lock;
 	struct spinlock v_ilock;
 	struct vm_object v_object;	/* pages of a regular file */
-	atomic_t v_writers;		/* [a] open for writing; < 0: text being executed (ETXTBSY) */
+	/* [a] open for writing; < 0: text being executed (ETXTBSY) */
+	atomic_t v_writers;
 	struct hlist_node v_hash;	/* [vnode_lock] VNF_HASHED only */
 	struct list_head v_sblink;	/* [vnode_lock] superblock.sb_vnodes */
 	struct list_head v_lru;		/* [vnode_lock] unused */
@@ -84,50 +91,72 @@ struct vattr {
 };
 
 /*
- * dir is locked for writing by the caller (lookup, readdir: reading); permission is checked
- * before. name is not NUL-terminated. All may sleep. NULL members: -EPERM (lookup: -ENOTDIR).
+ * dir is locked for writing by the caller (lookup, readdir: reading);
+ * permission is checked before. name is not NUL-terminated. All may sleep. NULL
+ * members: -EPERM (lookup: -ENOTDIR).
  */
 struct vnode_ops {
 	/* *out with a reference, or -ENOENT. */
 	int (*vo_lookup)(struct vnode *dir, const char *name, size_t len, struct vnode **out);
-	/* Any type: mode has S_IFMT; rdev for devices; target for symbolic links. name NULL: a file without a name, v_nlink 0 (O_TMPFILE). */
+	/*
+	 * Any type: mode has S_IFMT; rdev for devices; target for symbolic
+	 * links. name NULL: a file without a name, v_nlink 0 (O_TMPFILE).
+	 */
 	int (*vo_create)(struct vnode *dir, const char *name, size_t len, u32 mode,
 			 u64 rdev, const char *target, struct vnode **out);
 	int (*vo_link)(struct vnode *dir, const char *name, size_t len, struct vnode *vn);
 	/* File or empty directory (-ENOTEMPTY); vn is locked, too. */
 	int (*vo_unlink)(struct vnode *dir, const char *name, size_t len, struct vnode *vn);
-	/* Replaces tvn if not NULL; with exchange swaps. All concerned are locked. */
+	/*
+	 * Replaces tvn if not NULL; with exchange swaps. All concerned are
+	 * locked.
+	 */
 	int (*vo_rename)(struct vnode *sdir, const char *sname, size_t slen, struct vnode *svn,
 			 struct vnode *tdir, const char *tname, size_t tlen, struct vnode *tvn,
 			 bool exchange);
 	/* Target into buf (size >= PATH_MAX), returns length. */
 	ssize_t (*vo_readlink)(struct vnode *vn, char *buf, size_t size);
-	/* Apply (already permitted and checked) changes; vn locked. NULL: generic, in-core only. */
+	/*
+	 * Apply (already permitted and checked) changes; vn locked. NULL:
+	 * generic, in-core only.
+	 */
 	int (*vo_setattr)(struct vnode *vn, const struct vattr *va);
 	/* Refresh attributes before stat (procfs). NULL: they are current. */
 	void (*vo_getattr)(struct vnode *vn);
-	/* open(2) of this vnode: may replace f_ops/f_data (devices, FIFOs). NULL: nothing. */
+	/*
+	 * open(2) of this vnode: may replace f_ops/f_data (devices, FIFOs).
+	 * NULL: nothing.
+	 */
 	int (*vo_open)(struct vnode *vn, struct file *f);
-	/* No reference is left: free what v_data holds (and the file if v_nlink is 0). */
+	/*
+	 * No reference is left: free what v_data holds (and the file if v_nlink
+	 * is 0).
+	 */
 	void (*vo_inactive)(struct vnode *vn);
 };
 
 void vnode_cache_init(void);
 /*
- * Vnode ino of sb for file systems that number their files: found, or made as NEW
- * (*fresh is true; fill it in, then vnode_ready() or vnode_fail()). Waits while
- * somebody else reads it in. -ENOMEM, -EIO when that failed.
+ * Vnode ino of sb for file systems that number their files: found, or made as
+ * NEW (*fresh is true; fill it in, then vnode_ready() or vnode_fail()). Waits
+ * while somebody else reads it in. -ENOMEM, -EIO when that failed.
  */
 int vnode_find(struct superblock *sb, u64 ino, struct vnode **out, bool *fresh);
 void vnode_ready(struct vnode *vn);
 void vnode_fail(struct vnode *vn);
 /* Does somebody map a file of sb? */
 bool vnode_sb_mapped(struct superblock *sb);
-/* No mount shows sb any more: free its unused vnodes, and sb itself once all are gone. */
+/*
+ * No mount shows sb any more: free its unused vnodes, and sb itself once all
+ * are gone.
+ */
 void vnode_sb_end(struct superblock *sb);
 /* Set v_mode's type-dependent defaults (v_fops), once the type is known. */
 void vnode_set_type(struct vnode *vn, u32 mode);
-/* Free unused (CACHED) vnodes of sb, or of all file systems if NULL; returns pages freed. */
+/*
+ * Free unused (CACHED) vnodes of sb, or of all file systems if NULL; returns
+ * pages freed.
+ */
 unsigned long vnode_shrink(struct superblock *sb, unsigned long max);
 /* vp_release of every pager whose object is a vnode's. */
 void vnode_object_release(struct vm_object *vo);
@@ -138,13 +167,25 @@ struct vnode *vnode_get(struct vnode *vn);
 void vnode_put(struct vnode *vn);
 /* Default attribute changes on the in-core vnode. */
 void vnode_setattr_generic(struct vnode *vn, const struct vattr *va);
-/* Owner, group and setgid bit of a new file, by the current process and the directory it is made in. */
+/*
+ * Owner, group and setgid bit of a new file, by the current process and the
+ * directory it is made in.
+ */
 void vnode_init_owner(struct vnode *vn, const struct vnode *dir);
-/* Apply changes that are permitted: vo_setattr or the generic one. v_lock held for writing. */
+/*
+ * Apply changes that are permitted: vo_setattr or the generic one. v_lock held
+ * for writing.
+ */
 int vnode_setattr(struct vnode *vn, const struct vattr *va);
-/* Set the size of a regular file; set-id bits go unless the caller is privileged. No lock held. -EFBIG, -EIO. */
+/*
+ * Set the size of a regular file; set-id bits go unless the caller is
+ * privileged. No lock held. -EFBIG, -EIO.
+ */
 int vnode_truncate(struct vnode *vn, s64 size);
-/* A write or truncate by an unprivileged process takes the set-id bits away. v_lock held for writing. */
+/*
+ * A write or truncate by an unprivileged process takes the set-id bits away.
+ * v_lock held for writing.
+ */
 void vnode_drop_setid(struct vnode *vn);
 /* May cred do mask (MAY_*) with vn? 0 or -EACCES. */
 #define MAY_EXEC	1
@@ -152,7 +193,10 @@ void vnode_drop_setid(struct vnode *vn);
 #define MAY_READ	4
 int vnode_permission(struct vnode *vn, int mask, const struct cred *cr);
 void vnode_touch(struct vnode *vn, bool atime, bool mtime, bool ctime);
-/* Text busy accounting: deny writers (exec) / get write access (open). -ETXTBSY. */
+/*
+ * Text busy accounting: deny writers (exec) / get write access (open).
+ * -ETXTBSY.
+ */
 int vnode_deny_write(struct vnode *vn);
 void vnode_allow_write(struct vnode *vn);
 int vnode_get_write(struct vnode *vn);
@@ -183,11 +227,15 @@ unsigned int vnode_list(struct superblock *sb, unsigned long *pos,
 /* open(2) of a FIFO; ipc/fifo.c sets it. Contract of vo_open. */
 extern int (*fifo_open_hook)(struct vnode *vn, struct file *f);
 /*
- * open(2) of a pipe without a name, through /proc/PID/fd/N: *out is a new open file of the
- * pipe behind old, with the ends that flags ask for. 0, -ENFILE, -ENOMEM. ipc/sys_pipe.c sets it.
+ * open(2) of a pipe without a name, through /proc/PID/fd/N: *out is a new open
+ * file of the pipe behind old, with the ends that flags ask for. 0, -ENFILE,
+ * -ENOMEM. ipc/sys_pipe.c sets it.
  */
 extern int (*pipe_reopen_hook)(struct file *old, u32 flags, struct file **out);
-/* The last reference to a FIFO's vnode is gone and v_pipe is set; ipc/fifo.c sets it. */
+/*
+ * The last reference to a FIFO's vnode is gone and v_pipe is set; ipc/fifo.c
+ * sets it.
+ */
 extern void (*fifo_free_hook)(struct vnode *vn);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The path walk in steps, for the calls that need more than the file at the end:
- * open with O_CREAT, and everything that changes a name. Internal to fs/.
+ * The path walk in steps, for the calls that need more than the file at the
+ * end: open with O_CREAT, and everything that changes a name. Internal to fs/.
  */
 #ifndef FS_WALK_H
 #define FS_WALK_H
@@ -41,33 +41,50 @@ struct walk {
 	struct walk_frame *w_frames;	/* all link targets, kept until walk_end() */
 };
 
-/* Position at the start of name. 0 or -errno; only after 0 walk_end() is due. */
+/*
+ * Position at the start of name. 0 or -errno; only after 0 walk_end() is due.
+ */
 int walk_begin(struct walk *w, int dirfd, const char *name, unsigned int flags);
 /* Walk what is left. On an error the position is somewhere, but still held. */
 int walk_run(struct walk *w);
-/* Go on with the target of the symbolic link d (reference taken over), found as last component in w_path. */
+/*
+ * Go on with the target of the symbolic link d (reference taken over), found as
+ * last component in w_path.
+ */
 int walk_link(struct walk *w, struct dentry *d);
-/* Move to child d of the current directory (reference taken over) and into what is mounted there. */
+/*
+ * Move to child d of the current directory (reference taken over) and into what
+ * is mounted there.
+ */
 void walk_enter(struct walk *w, struct dentry *d);
-/* Free link targets; *out gets the position's references, or they are dropped if NULL. */
+/*
+ * Free link targets; *out gets the position's references, or they are dropped
+ * if NULL.
+ */
 void walk_end(struct walk *w, struct path *out);
 
 /*
- * The name in dir: *out is positive, or negative or NULL if there is no such file. locked: dir's v_lock
- * is held for writing, otherwise not at all. -ENOENT for a removed directory, -ENOMEM, -EIO.
+ * The name in dir: *out is positive, or negative or NULL if there is no such
+ * file. locked: dir's v_lock is held for writing, otherwise not at all. -ENOENT
+ * for a removed directory, -ENOMEM, -EIO.
  */
 int name_lookup(struct dentry *dir, const char *name, size_t len, bool locked,
 		struct dentry **out);
-/* May the current process add a name to / remove victim from dir? dir is locked. */
+/*
+ * May the current process add a name to / remove victim from dir? dir is
+ * locked.
+ */
 int name_may_create(const struct path *dir);
 int name_may_delete(const struct path *dir, struct dentry *victim, bool is_dir);
 /*
- * Make a file in dir (v_lock held for writing, name looked up: d is negative or NULL). *out: its
- * dentry with a reference; d stays the caller's.
+ * Make a file in dir (v_lock held for writing, name looked up: d is negative or
+ * NULL). *out: its dentry with a reference; d stays the caller's.
  */
 int name_create(const struct path *dir, const char *name, size_t len, struct dentry *d,
 		u32 mode, u64 rdev, const char *target, struct dentry **out);
-/* A path for the open file f, also when it has no name. References are taken. */
+/*
+ * A path for the open file f, also when it has no name. References are taken.
+ */
 int path_of_file(struct file *f, struct path *out);
 
 #endif

@@ -295,6 +295,18 @@ static bool put_small(struct pipe *p, const u8 *buf, size_t n)
 }
 
 /*
+ * A reader may have emptied the pipe while a copy was under way that then failed: it has left the
+ * positions alone (consume), and a ring of one page would never have room for PIPE_BUF again.
+ */
+static void rewind_if_empty(struct pipe *p)
+{
+	if (p->p_head != p->p_tail)
+		return;
+	p->p_head = p->p_tail = round_down(p->p_tail, PAGE_SIZE);
+	waitq_wake_all(&p->p_pollq, POLLOUT | POLLWRNORM);
+}
+
+/*
  * The rest of u, in portions as room comes. A write of up to PIPE_BUF bytes waits for
  * room for all of it. p_lock is held on entry and exit.
  */
@@ -318,6 +330,8 @@ static int write_bulk(struct pipe *p, struct uio *u)
 		spin_lock(&p->p_lock);
 		busy_done(p, &p->p_wr_busy);
 		publish(p, before - u->u_resid);
+		if (unlikely(err))
+			rewind_if_empty(p);
 	}
 	return err;
 }

@@ -43,6 +43,12 @@ int vm_get_page(struct vmspace *vm, vaddr_t addr, unsigned int access,
 	return 0;
 }
 
+bool populate_stop(void)
+{
+	sched_relax();
+	return atomic_read(&((struct thread *)current)->t_work) & TW_EXIT;
+}
+
 int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end)
 {
 	vaddr_t va = start;
@@ -67,7 +73,8 @@ int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end)
 
 			if (err)
 				return err;
-			sched_relax();
+			if (populate_stop())
+				return -EINTR;
 		}
 	}
 	return 0;

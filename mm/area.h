@@ -121,6 +121,11 @@ void vm_update_entries(struct vmspace *vm, struct vmarea *a, vaddr_t start,
 /* pmap_lookup_alloc() that waits for memory; no spin lock held. NULL: out of memory. */
 pte_t *vm_pte_alloc(struct vmspace *vm, vaddr_t va);
 
+/*
+ * Between two pages of a long fault-in: lets others run. True: the process is being killed, stop.
+ */
+bool populate_stop(void);
+
 /* Resident pages come / go; vm_ptlock held, or vm dying. */
 static inline void vm_rss_add(struct vmspace *vm, s64 n)
 {

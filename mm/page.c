@@ -261,8 +261,8 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 			return NULL;
 	}
 	KASSERT(!(pg->pg_flags & ~PG_CPUCACHE));
-	poison_check(pg, order);
 	pg->pg_flags = 0;
+	poison_check(pg, order);
 	pg->pg_order = (u8)order;
 	atomic_set(&pg->pg_ref, 1);
 	if (flags & ALLOC_ZERO)

@@ -170,7 +170,8 @@ static int populate_range(struct vmspace *vm, vaddr_t start, vaddr_t end,
 		if (err)
 			return err == -EACCES ? -EINVAL :
 			       err == -EIO ? -EFAULT : err;
-		sched_relax();
+		if (populate_stop())
+			return -EINTR;
 	}
 	return 0;
 }

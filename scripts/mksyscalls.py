@@ -52,7 +52,7 @@ octal mode, `p` pointer, `s` path or string, `f` descriptor, `z` size.
 MISSING = """
 ## Not there
 
-Numbers that Linux 6.1 defines and this kernel does not have ({missing}):
+Calls that have a number on Linux 6.1 and are not in the table ({missing}):
 
 """
 
@@ -103,7 +103,8 @@ def generate(root):
         rows.append(f"| {numbers[name]} | `{name}({', '.join(parameters)})` "
                     f"| {f'`{kinds}`' if kinds else ''} | `{path}` "
                     f"| {MAN.get(name, name)}(2) |\n")
-    missing = sorted(set(numbers) - set(entries), key=numbers.get)
+    missing = sorted(set(numbers) - set(entries) - {"MAX_NR"},
+                     key=numbers.get)
     words = [name + ("," if name != missing[-1] else ".") for name in missing]
     return (HEAD.format(have=len(rows)) + "".join(rows) +
             MISSING.format(missing=len(missing)) + wrap(words) + "\n")

@@ -10,7 +10,9 @@
   `folder/file.c`   a path in backquotes that starts with a folder of the tree
                     must exist
   docs/locks.md     its tables name the ranks of kernel/core/lockrank.h, all of
-                    them, in their order
+                    them, in their order, and each lock of the sources with its
+                    rank
+  docs/syscalls.md  is what scripts/mksyscalls.py makes of the sources
 
 Prints one line per reference that leads nowhere; exit status 1 if any does.
 """
@@ -18,6 +20,7 @@ Prints one line per reference that leads nowhere; exit status 1 if any does.
 import glob
 import os
 import re
+import subprocess
 import sys
 
 CODE = re.compile(r"`([\w./-]+):/((?:[^/`\\]|\\.|/(?!`))+)/`")
@@ -25,6 +28,10 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"`([\w.-]+(?:/[\w.-]+)+/?)`")
 HEADING = re.compile(r"^#+\s+(.*?)\s*#*$", re.M)
 NO_LOCK = ("RANK_NONE", "RANK_SPIN_FIRST", "RANK_MAX")
+KERNEL = ("boot", "kernel", "mm", "fs", "ipc", "net", "drivers")
+LOCK = re.compile(r'(?:SPINLOCK_INIT|spin_lock_init|mutex_init|rwlock_init)'
+                  r'\([^;"]*?"([^"]+)",\s*(RANK_\w+)\)')
+LOCK_ROW = re.compile(r"^\| `(RANK_\w+)` \|([^|]*)\|", re.M)
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 
 
@@ -82,16 +89,14 @@ def check_paths(root, text):
             yield found, f"no file {found[1]}"
 
 
-def check_locks(root):
-    """Yields what is wrong with the list of lock ranks, if anything."""
+def check_ranks(root, rows):
+    """The ranks of the enum and of the table's rows are the same, in order."""
     header = os.path.join(root, "kernel/core/lockrank.h")
-    document = os.path.join(root, "docs/locks.md")
-    if not os.path.exists(header) or not os.path.exists(document):
-        return
     body = re.search(r"enum lock_rank \{(.*?)\}", read(header), re.S)[1]
     ranks = [name for name in re.findall(r"^\s*(RANK_\w+)", body, re.M)
              if name not in NO_LOCK]
-    listed = re.findall(r"^\| `(RANK_\w+)`", read(document), re.M)
+    listed = [rank for at, (rank, _) in enumerate(rows)
+              if at == 0 or rows[at - 1][0] != rank]
     if ranks == listed:
         return
     for name in ranks:
@@ -100,8 +105,45 @@ def check_locks(root):
     for name in listed:
         if name not in ranks:
             yield f"{name} is no rank of kernel/core/lockrank.h"
-    if sorted(ranks) == sorted(listed):
+    if set(ranks) == set(listed):
         yield "the ranks are not in the order of kernel/core/lockrank.h"
+
+
+def locks_in_sources(root):
+    """(name, rank) of every lock that is set up under a literal name."""
+    found = set()
+    for folder in KERNEL:
+        for name in glob.glob(os.path.join(root, folder, "**/*.[ch]"),
+                              recursive=True):
+            found.update(LOCK.findall(read(name)))
+    return found
+
+
+def check_locks(root):
+    """Yields what is wrong with the tables of locks, if anything."""
+    document = os.path.join(root, "docs/locks.md")
+    if not os.path.exists(document):
+        return
+    rows = LOCK_ROW.findall(read(document))
+    yield from check_ranks(root, rows)
+    listed = {(name, rank) for rank, cell in rows
+              for name in re.findall(r"`([^`]+)`", cell)}
+    there = locks_in_sources(root)
+    for name, rank in sorted(there - listed):
+        yield f'lock "{name}" of rank {rank} is missing'
+    for name, rank in sorted(listed - there):
+        yield f'no source has a lock "{name}" of rank {rank}'
+
+
+def check_syscalls(root):
+    script = os.path.join(root, "scripts/mksyscalls.py")
+    if not os.path.exists(script):
+        return
+    done = subprocess.run([sys.executable, script, "--check", root],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+    if done.returncode:
+        yield done.stdout.decode().strip()
 
 
 def main():
@@ -122,6 +164,9 @@ def main():
             problems += 1
     for why in check_locks(root):
         print(f"docs/locks.md: {why}")
+        problems += 1
+    for why in check_syscalls(root):
+        print(why)
         problems += 1
     if problems:
         return 1

@@ -83,7 +83,7 @@ class Rules:
         if (mine, theirs) in self.blind:
             return f"{mine} and {theirs} do not see each other"
         if theirs in self.shared and mine == theirs and \
-                module(user) != module(used) and \
+                module(user) not in (module(used), "init") and \
                 module(used) not in self.shared[theirs]:
             return (f"within {theirs} only " +
                     " and ".join(self.shared[theirs]) + " are shared")

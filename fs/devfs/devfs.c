@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * devfs, called devtmpfs as on Linux: inside it is a tmpfs, so root may also make directories,
- * links and nodes there. Its single super block exists from boot on, mounted or not.
+ * devfs, called devtmpfs as on Linux: inside it is a tmpfs, so root may also
+ * make directories, links and nodes there. Its single super block exists from
+ * boot on, mounted or not.
  *
  * Locks: the directory's v_lock, as every other change of names.
  */
@@ -36,7 +37,10 @@ static struct fs_type devfs_type = {
 	.ft_pin_names = true,
 };
 
-/* Make name in dir unless it is there; *out gets a reference if out is not NULL. */
+/*
+ * Make name in dir unless it is there; *out gets a reference if out is not
+ * NULL.
+ */
 static int add_node(struct dentry *dir, const char *name, size_t len, u32 mode, u64 dev,
 		    const char *target, struct dentry **out)
 {
@@ -60,7 +64,10 @@ static int add_node(struct dentry *dir, const char *name, size_t len, u32 mode, 
 	return err;
 }
 
-/* The directory that name is in (made if need be), with a reference; *base is the rest of it. */
+/*
+ * The directory that name is in (made if need be), with a reference; *base is
+ * the rest of it.
+ */
 static int find_dir(const char *name, bool make, struct dentry **dir, const char **base)
 {
 	struct dentry *root = dev_mount->mnt_root;

@@ -8,10 +8,16 @@
 #include <types.h>
 
 void devfs_init(void);
-/* A device node; one directory level ("pts/0") is made as needed. -EEXIST, -ENOSPC, -ENOMEM. */
+/*
+ * A device node; one directory level ("pts/0") is made as needed. -EEXIST,
+ * -ENOSPC, -ENOMEM.
+ */
 int devfs_add_device(const char *name, u32 mode, u64 dev);
 int devfs_add_link(const char *name, const char *target);
-/* The node goes; open files of the device stay open. Not there: nothing happens. */
+/*
+ * The node goes; open files of the device stay open. Not there: nothing
+ * happens.
+ */
 void devfs_remove(const char *name);
 
 #endif

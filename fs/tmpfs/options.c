@@ -10,7 +10,9 @@
 
 #define NO_LIMIT	((u64)INT64_MAX)
 
-/* A number with an optional suffix k, m, g, or % of physical memory; in bytes. */
+/*
+ * A number with an optional suffix k, m, g, or % of physical memory; in bytes.
+ */
 static int parse_size(const char *s, u64 *out)
 {
 	u64 v;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tmpfs: files live in the pages of their vnode's vm_object, directories in the name cache
- * (ft_pin_names), nothing anywhere else. A vnode is freed with its last name and user.
+ * tmpfs: files live in the pages of their vnode's vm_object, directories in the
+ * name cache (ft_pin_names), nothing anywhere else. A vnode is freed with its
+ * last name and user.
  *
- * Limits: pages and inodes per mount, half of memory each by default, as tmpfs(5) has it.
- * A page is charged when it is made (the pager's fill) and given back when the
- * file shrinks or ends.
+ * Limits: pages and inodes per mount, half of memory each by default, as
+ * tmpfs(5) has it. A page is charged when it is made (the pager's fill) and
+ * given back when the file shrinks or ends.
  *
- * Invariants: 1. ts_pages is the sum of v_blocks / 8 over all files; 2. a directory's v_nlink is 2 plus
- * the number of its subdirectories, 0 once it is removed; its v_size is 40 plus 20 per entry.
+ * Invariants: 1. ts_pages is the sum of v_blocks / 8 over all files; 2. a
+ * directory's v_nlink is 2 plus the number of its subdirectories, 0 once it is
+ * removed; its v_size is 40 plus 20 per entry.
  *
- * Locks: none of its own. Directories change under their v_lock (vnode.h); the counts are atomic.
+ * Locks: none of its own. Directories change under their v_lock (vnode.h); the
+ * counts are atomic.
  */
 #include <abi/dirent.h>
 #include <errno.h>
@@ -280,8 +283,9 @@ static int tmpfs_rename(struct vnode *sdir, const char *sname, size_t slen, stru
 }
 
 /*
- * Positions: 0 before ".", 1 before "..", then the cookie of the entry last delivered.
- * Cookies ascend along d_children, so names made or removed meanwhile neither repeat nor hide others.
+ * Positions: 0 before ".", 1 before "..", then the cookie of the entry last
+ * delivered. Cookies ascend along d_children, so names made or removed
+ * meanwhile neither repeat nor hide others.
  */
 static int tmpfs_readdir(struct file *f, struct dir_sink *ds)
 {

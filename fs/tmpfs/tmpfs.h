@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory file system, and its parts for file systems that are one inside (devtmpfs, memfd).
+ * The memory file system, and its parts for file systems that are one inside
+ * (devtmpfs, memfd).
  */
 #ifndef FS_TMPFS_TMPFS_H
 #define FS_TMPFS_TMPFS_H

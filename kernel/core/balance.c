@@ -78,7 +78,9 @@ static struct thread *find_movable(struct runq *from, unsigned int cpu, nsec_t n
 	for (n = rb_first_cached(&from->rq_tree); n; n = rb_next(n)) {
 		struct thread *t = rb_entry(n, struct thread, t_rq_node);
 
-		if (may_run_on(t, cpu) && now - t->t_run_start >= STEAL_AFTER)
+		/* It may have been queued since now was read. */
+		if (may_run_on(t, cpu) &&
+		    (s64)(now - t->t_run_start) >= (s64)STEAL_AFTER)
 			return t;
 	}
 	return NULL;

@@ -270,15 +270,17 @@ void proc_abort(struct proc *p)
 
 void proc_publish(struct proc *p, struct proc *parent)
 {
+	struct pgrp *pg = current_proc()->p_pgrp;
+
 	KASSERT(lock_held(&proctree_lock) && p->p_state == PROC_EMBRYO);
 	p->p_state = PROC_ALIVE;
 	p->p_parent = parent;
 	list_add_tail(&p->p_sibling, &parent->p_children);
 	list_add_tail(&p->p_all, &all_procs);
 	hlist_add(&p->p_hash, &proc_hash[(u32)p->p_pid % HASH_BUCKETS]);
-	if (parent->p_pgrp) {
-		refcount_inc(&parent->p_pgrp->pg_ref);
-		pgrp_enter(p, parent->p_pgrp);
+	if (pg) {
+		refcount_inc(&pg->pg_ref);
+		pgrp_enter(p, pg);
 	}
 }
 

@@ -96,7 +96,7 @@ struct proc {
 	int p_stop_sig;			/* [t] */
 	bool p_stop_report;		/* [t] WUNTRACED has something to report */
 	bool p_cont_report;		/* [t] WCONTINUED */
-	int p_exit_signal;		/* [I] to the parent: SIGCHLD, or clone's */
+	int p_exit_signal;		/* [t] to the parent: SIGCHLD, or clone's */
 	int p_pdeath_sig;		/* [o] prctl */
 	int p_dumpable;			/* [o] prctl */
 	bool p_no_new_privs;		/* [o] prctl: exec gives no privileges */
@@ -119,7 +119,7 @@ void proc_init(void);
 int proc_alloc(struct proc **out);
 /* Undo proc_alloc for an embryo that never became visible. */
 void proc_abort(struct proc *p);
-/* Make it findable: hash, all_procs, child of parent, member of parent's group. proctree_lock held. */
+/* Make it findable: hash, all_procs, child of parent, member of current's group. proctree_lock held. */
 void proc_publish(struct proc *p, struct proc *parent);
 /* Take a zombie out of everything and drop the tree's reference. proctree_lock held; the memory goes with the last put. */
 void proc_unlink(struct proc *p);

@@ -264,8 +264,9 @@ void schedule(void)
 	nsec_t now;
 
 	lockrank_assert_may_sleep();
-	now = clock_monotonic();
 	spin_lock(&rq->rq_lock);
+	/* Under the lock: others charge our thread, too, and time must not run backwards. */
+	now = clock_monotonic();
 	charge_current(rq, now);
 	this_cpu(percpu_need_resched) = 0;
 	if (prev != rq->rq_idle) {

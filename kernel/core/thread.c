@@ -3,7 +3,8 @@
  * Threads: allocation, look-up by number, kernel threads, freeing.
  *
  * A thread is referenced by the scheduler from thread_alloc() until it has been
- * switched away from for the last time, and by whoever found it.
+ * switched away from for the last time, and by whoever found it. It references its
+ * process for as long: t_proc may be followed by who has the thread.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -54,6 +55,7 @@ int thread_alloc(struct proc *p, struct thread **out)
 	}
 	thread_setup(t, p);
 	t->t_arch.at_kstack_top = (u64)t->t_kstack + KSTACK_SIZE;
+	proc_get(p);
 	if (current)
 		t->t_affinity = ((struct thread *)current)->t_affinity;
 	atomic_inc(&nthreads);
@@ -69,6 +71,8 @@ struct thread *thread_get(struct thread *t)
 
 void thread_put(struct thread *t)
 {
+	struct proc *p = t->t_proc;
+
 	if (!refcount_put_and_test(&t->t_ref))
 		return;
 	KASSERT(t->t_state == THREAD_DEAD || t->t_state == THREAD_NEW);
@@ -78,6 +82,7 @@ void thread_put(struct thread *t)
 	kstack_free(t->t_kstack);
 	slab_free(thread_cache, t);
 	atomic_dec(&nthreads);
+	proc_put(p);
 }
 
 void thread_hash_locked(struct thread *t)

@@ -48,7 +48,7 @@ struct thread {
 	struct waitq *t_wait_wq;		/* [o] for diagnosis */
 
 	struct pmap *t_pmap;			/* [o] loaded when it runs; NULL: kernel thread, any will do */
-	struct proc *t_proc;			/* [I] (exec of a non-leader changes tid only) */
+	struct proc *t_proc;			/* [I] reference (exec of a non-leader changes tid only) */
 	pid_t t_tid;				/* [t] */
 	struct list_head t_link;		/* [t] proc.p_threads */
 	struct thread *t_reap_next;		/* [r] dead, switched away from, to be freed */

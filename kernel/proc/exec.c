@@ -480,6 +480,22 @@ static void set_identity(struct proc *p, struct exec *ex, struct cred *cr)
 		p->p_pdeath_sig = 0;
 }
 
+/*
+ * The signals that clone(2) was asked for were agreed with the old program: this one, perhaps
+ * with other rights, hears of its children by SIGCHLD, and so does its parent of it.
+ */
+static void forget_exit_signals(struct proc *p)
+{
+	struct proc *child;
+
+	spin_lock(&proctree_lock);
+	p->p_did_exec = true;
+	p->p_exit_signal = SIGCHLD;
+	list_for_each_entry(child, &p->p_children, p_sibling)
+		child->p_exit_signal = SIGCHLD;
+	spin_unlock(&proctree_lock);
+}
+
 /* Past the point of no return: nothing here fails. */
 static void exec_commit(struct exec *ex, struct vmspace *vm, vaddr_t sp, struct cred *cr)
 {
@@ -498,7 +514,7 @@ static void exec_commit(struct exec *ex, struct vmspace *vm, vaddr_t sp, struct 
 	fdtable_close_on_exec(p->p_fdt);
 	signal_exec(p);
 	set_program(p, ex);
-	p->p_did_exec = true;
+	forget_exit_signals(p);
 	t->t_clear_tid = NULL;
 	t->t_robust_list = NULL;
 	fpu_reset();
@@ -524,10 +540,11 @@ static int exec_run(struct exec *ex)
 	err = build_space(ex, &vm, &sp);
 	if (err)
 		goto put_cred;
-	err = fdtable_unshare(p);
+	err = proc_single_thread();
 	if (err)
 		goto put_vm;
-	err = proc_single_thread();
+	/* Other threads would be in the middle of calls with the old table. */
+	err = fdtable_unshare(p);
 	if (err)
 		goto put_vm;
 	exec_commit(ex, vm, sp, cr);

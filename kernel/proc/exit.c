@@ -114,9 +114,10 @@ static void reparent_children(struct proc *p, struct list_head *dead)
 		if (child->p_pdeath_sig)
 			signal_send_proc(child, child->p_pdeath_sig, NULL);
 		hang_up_orphans(child, p);
+		/* clone(2) may have asked for another one, for its own parent and nobody else. */
+		child->p_exit_signal = SIGCHLD;
 		if (child->p_state != PROC_ZOMBIE)
 			continue;
-		child->p_exit_signal = SIGCHLD;
 		if (notify_parent(child))
 			list_add(&child->p_sibling, dead);
 	}

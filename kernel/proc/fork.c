@@ -56,6 +56,9 @@ static int clone_check(const struct clone_request *rq)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
 		return -EINVAL;
+	/* Init has no sisters: nobody would wait for them. */
+	if ((flags & CLONE_PARENT) && current_proc()->p_is_init)
+		return -EINVAL;
 	if ((flags & CLONE_CLEAR_SIGHAND) && (flags & CLONE_SIGHAND))
 		return -EINVAL;
 	if ((flags & CLONE_SETTLS) && rq->tls >= USER_TOP)
@@ -191,7 +194,8 @@ static int clone_thread(struct proc *p, const struct clone_request *rq,
 		t->t_clear_tid = rq->child_tid;
 	if (rq->flags & CLONE_CHILD_SETTID) {
 		t->t_set_tid = rq->child_tid;
-		atomic_set(&t->t_work, TW_SET_TID);
+		/* Signals find it since sigthread_create(). */
+		atomic_or(&t->t_work, TW_SET_TID);
 	}
 	*out = t;
 	return 0;

@@ -37,7 +37,8 @@ static void real_fired(struct timer *tm)
 	struct itimers *it = container_of(tm, struct itimers, it_real);
 
 	spin_lock(&it->it_lock);
-	if (it->it_real_expires == 0) {
+	/* setitimer() came between our being due and the lock: disarmed, or set anew. */
+	if (it->it_real_expires == 0 || it->it_real_expires > clock_monotonic()) {
 		spin_unlock(&it->it_lock);
 		return;
 	}

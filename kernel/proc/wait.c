@@ -202,7 +202,7 @@ long sys_wait4(pid_t pid, int __user *status, int options, struct rusage __user 
 		rq.id = -pid;
 	} else if (pid == 0) {
 		rq.type = P_PGID;
-		rq.id = current_proc()->p_pgrp->pg_id;
+		rq.id = (pid_t)sys_getpgid(0);
 	}
 	n = do_wait(&rq, &r);
 	if (n <= 0)
@@ -229,7 +229,7 @@ static int waitid_request(int type, pid_t id, int options, struct wait_request *
 		return id > 0 ? 0 : -EINVAL;
 	case P_PGID:
 		if (id == 0)
-			rq->id = current_proc()->p_pgrp->pg_id;
+			rq->id = (pid_t)sys_getpgid(0);
 		return id >= 0 ? 0 : -EINVAL;
 	default:
 		return -EINVAL;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -467,6 +468,70 @@ static void clone_parent(void)
 	CHECK_EQ(ppid[0], getpid());
 }
 
+static void clone_parent_keeps_the_group(void)
+{
+	int *seen = shared_alloc(PAGE);
+	pid_t middle = xfork();
+
+	if (middle == 0) {
+		OK(setpgid(0, 0));
+		long pid = OK(raw_clone(CLONE_PARENT | SIGCHLD, NULL, NULL));
+		if (pid == 0)
+			_exit(getpgrp() == getppid());
+		seen[0] = (int)pid;
+		seen[1] = (int)OK(getpgid((pid_t)pid));
+		_exit(0);
+	}
+	wait_ok(middle);
+	CHECK_EQ(wait_exit(seen[0]), 0);
+	CHECK_EQ(seen[1], middle);
+}
+
+static volatile sig_atomic_t usr1s;
+
+static void on_usr1(int sig)
+{
+	(void)sig;
+	usr1s++;
+}
+
+/* Who adopts a child has not asked for its clone signal. */
+static void orphans_end_with_sigchld(void)
+{
+	int *pid = shared_alloc(PAGE);
+	pid_t middle;
+
+	OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	handle(SIGUSR1, on_usr1, 0);
+	middle = xfork();
+	if (middle == 0) {
+		long child = OK(raw_clone(SIGUSR1, NULL, NULL));
+		if (child == 0) {
+			UNTIL(getppid() != middle);
+			_exit(3);
+		}
+		pid[0] = (int)child;
+		_exit(0);
+	}
+	wait_ok(middle);
+	CHECK_EQ(wait_exit(pid[0]), 3);
+	CHECK_EQ(usr1s, 0);
+}
+
+static void exec_ends_with_sigchld(void)
+{
+	long pid;
+
+	handle(SIGUSR1, on_usr1, 0);
+	pid = OK(raw_clone(SIGUSR1, NULL, NULL));
+	if (pid == 0) {
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	CHECK_EQ(waitpid((pid_t)pid, NULL, __WALL), pid);
+	CHECK_EQ(usr1s, 0);
+}
+
 /* The child's memory is gone before its parent hears of the end. */
 static void dirty_memory_is_returned(void)
 {
@@ -506,6 +571,9 @@ static const struct tap_case cases[] = {
 	{ "clone_files", clone_files, 0 },
 	{ "clone_fs", clone_fs, 0 },
 	{ "clone_parent", clone_parent, 0 },
+	{ "clone_parent_keeps_the_group", clone_parent_keeps_the_group, 0 },
+	{ "orphans_end_with_sigchld", orphans_end_with_sigchld, 0 },
+	{ "exec_ends_with_sigchld", exec_ends_with_sigchld, 0 },
 	{ "dirty_memory_is_returned", dirty_memory_is_returned, 60 },
 };
 

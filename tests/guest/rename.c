@@ -147,6 +147,13 @@ static void into_itself(void)
 	CHECK(there("d/e/f"));
 }
 
+/* EBUSY, or EXDEV where / and /tmp are different file systems. */
+static void refused(const char *from, const char *to)
+{
+	CHECK(rename(from, to) == -1);
+	CHECK(errno == EBUSY || errno == EXDEV);
+}
+
 static void dots(void)
 {
 	OK(mkdir("d", 0755));
@@ -155,8 +162,8 @@ static void dots(void)
 	CHECK_ERR(rename("d", "."), EBUSY);
 	CHECK_ERR(rename("d", ".."), EBUSY);
 	CHECK_ERR(rename(".", "e"), EBUSY);
-	CHECK_ERR(rename("/", "e"), EBUSY);
-	CHECK_ERR(rename("d", "/"), EBUSY);
+	refused("/", "e");
+	refused("d", "/");
 }
 
 static void not_there(void)

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,7 +30,11 @@
 #define MAX_PROGRAMS 128
 #define SILENCE 300
 
-/* No malloc here: the programs below count the pages in use. */
+/*
+ * The programs below count the pages in use, so there is no malloc here, and
+ * what is written while they run is touched before.
+ */
+static char buf[4096], line[1200];
 static char names[MAX_PROGRAMS][64];
 static int nnames;
 static char dir[512];
@@ -59,7 +64,6 @@ static void line_done(const char *line)
 /* Copies the program's output line by line until its end. */
 static void relay(int fd)
 {
-	static char buf[4096], line[1200];
 	size_t len = 0;
 	ssize_t n;
 
@@ -181,7 +185,12 @@ int main(int argc, char **argv)
 	if (argc == 1)
 		list_programs();
 	sigaction(SIGALRM, &sa, NULL);
+	memset(buf, 'x', sizeof(buf));
+	memset(line, 'x', sizeof(line));
+	tap_touch_stack();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	/* We read what a program says while it counts pages: touch none of ours anew by then. */
+	mlockall(MCL_CURRENT);
 	int n = argc > 1 ? argc - 1 : nnames;
 	dprintf(1, "KTAP version 1\n1..%d\n", n);
 	for (int i = 0; i < n; i++)

@@ -18,7 +18,12 @@ class Docs(unittest.TestCase):
             tree = {"README.md": readme, "fs/file.c": "int file_open(void);\n",
                     "docs/limits.md": "# Limits\n\n## Not there\n",
                     "kernel/core/lockrank.h": ENUM}
-            tree.update({"docs/locks.md": text for text in files.values()})
+            if "locks" in files:
+                tree["docs/locks.md"] = files["locks"]
+            if "source" in files:
+                tree["mm/some.c"] = files["source"]
+            if "generator" in files:
+                tree["scripts/mksyscalls.py"] = files["generator"]
             for path, text in tree.items():
                 full = os.path.join(root, path)
                 os.makedirs(os.path.dirname(full), exist_ok=True)
@@ -59,12 +64,31 @@ class Docs(unittest.TestCase):
         self.accepted("```\n`fs/none.c`\n```\n")
 
     def test_lock_ranks(self):
-        self.accepted("", locks="| `RANK_A` | x |\n| `RANK_B` | x |\n")
+        self.accepted("", locks="| `RANK_A` | x |\n| `RANK_B` | x |\n"
+                      "| `RANK_B` | y |\n")
         self.refused("RANK_B is missing", "", locks="| `RANK_A` | x |\n")
         self.refused("not in the order", "",
                      locks="| `RANK_B` | x |\n| `RANK_A` | x |\n")
         self.refused("RANK_C is no rank", "", locks="| `RANK_A` | x |\n"
                      "| `RANK_B` | x |\n| `RANK_C` | x |\n")
+
+    def test_locks_of_the_sources(self):
+        table = "| `RANK_A` | `one` |\n| `RANK_B` | `two`, `three` |\n"
+        source = ('mutex_init(&m, "one", RANK_A);\n'
+                  'static struct spinlock l = SPINLOCK_INIT("two", RANK_B);\n'
+                  'rwlock_init(&o[i].lock,\n\t    "three", RANK_B);\n'
+                  "spin_lock_init(&m->lock, name, RANK_B);\n")
+        self.accepted("", locks=table, source=source)
+        self.refused('lock "four" of rank RANK_B is missing', "", locks=table,
+                     source=source + 'mutex_init(&m, "four", RANK_B);\n')
+        self.refused('no source has a lock "two" of rank RANK_B', "",
+                     locks=table, source=source.replace("two", "three"))
+        self.refused('lock "one" of rank RANK_B is missing', "", locks=table,
+                     source=source.replace("RANK_A", "RANK_B"))
+
+    def test_generated_list(self):
+        self.accepted("", generator="")
+        self.refused("old", "", generator="print('old')\nraise SystemExit(1)")
 
 
 if __name__ == "__main__":

@@ -408,8 +408,7 @@ static void settle_environment(void)
 		default_timeout = (unsigned int)atoi(limit);
 }
 
-/* Touches what the harness will use of its stack (see invariant 1). */
-static void __attribute__((noinline)) touch_stack(void)
+void __attribute__((noinline)) tap_touch_stack(void)
 {
 	volatile char area[96 * 1024];
 
@@ -473,6 +472,6 @@ int tap_main(int argc, char **argv, const struct tap_program *prog)
 		say("Bail out! no shared page: errno %d", errno);
 		return 2;
 	}
-	touch_stack();
+	tap_touch_stack();
 	return run_cases(prog, argc, argv);
 }

@@ -93,6 +93,12 @@ long tap_patience_ms(void);
  */
 int tap_reap_all(void);
 
+/*
+ * Touches as much stack as a harness will use, so that it brings no page into
+ * being while a case is measured.
+ */
+void tap_touch_stack(void);
+
 #define SKIP(why) tap_skip(why)
 #define FAIL(...) tap_die(__FILE__, __LINE__, __VA_ARGS__)
 

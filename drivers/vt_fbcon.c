@@ -6,7 +6,7 @@
  */
 #include "boot/bootinfo.h"
 #include "compiler.h"
-#include "drivers/screen.h"
+#include "drivers/vt_display.h"
 #include "kernel/lib/string.h"
 #include "mm/vmalloc.h"
 
@@ -47,7 +47,7 @@ static void draw_cell(struct fbcon *fb, unsigned int row, unsigned int col, vt_c
 			    (u64)col * FONT_WIDTH * fb->fb_bytes;
 
 	for (unsigned int y = 0; y < FONT_HEIGHT; y++, line += fb->fb_pitch) {
-		u8 bits = fbfont_line((u8)cell, y);
+		u8 bits = vt_font_line((u8)cell, y);
 		volatile u8 *at = line;
 
 		for (unsigned int x = 0; x < FONT_WIDTH; x++, bits <<= 1, at += fb->fb_bytes)
@@ -92,7 +92,7 @@ static void fb_cursor(struct vt_display *d, unsigned int row, unsigned int col,
 	draw_cell(fb, row, col, swapped(under));
 }
 
-struct vt_display *fbcon_probe(void)
+struct vt_display *vt_fbcon_probe(void)
 {
 	const struct boot_framebuffer *b = &bootinfo.bi_fb;
 	struct fbcon *fb = &fbcon;

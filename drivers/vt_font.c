@@ -12,7 +12,7 @@
  * Characters that are not there show as a box.
  */
 #include "compiler.h"
-#include "drivers/screen.h"
+#include "drivers/vt_display.h"
 
 #define FIRST	' '
 #define ROWS	8
@@ -118,7 +118,7 @@ static const u8 letters[][ROWS] = {
 
 static const u8 box[ROWS] = { 0x1f, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1f, 0x00 };
 
-u8 fbfont_line(u8 c, unsigned int line)
+u8 vt_font_line(u8 c, unsigned int line)
 {
 	const u8 *rows = box;
 	unsigned int dots;

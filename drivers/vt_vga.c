@@ -4,7 +4,7 @@
  * memory at 0xb8000; the cursor is a matter of the CRT controller (IBM VGA, CRTC
  * registers 0x0a, 0x0e, 0x0f).
  */
-#include "drivers/screen.h"
+#include "drivers/vt_display.h"
 #include "kernel/x86/cpu.h"
 #include "mm/vmalloc.h"
 
@@ -62,7 +62,7 @@ static struct vt_display vga_display = {
 	.vd_draw = vga_draw, .vd_cursor = vga_cursor,
 };
 
-struct vt_display *vga_probe(void)
+struct vt_display *vt_vga_probe(void)
 {
 	u8 was = crtc_read(CRTC_CURSOR_LOW);
 	bool there;

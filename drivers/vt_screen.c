@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 #include "drivers/init.h"
-#include "drivers/screen.h"
+#include "drivers/vt_display.h"
 #include "drivers/tty.h"
 #include "kernel/core/printk.h"
 #include "mm/slab.h"
@@ -19,7 +19,6 @@
 static struct spinlock screen_lock = SPINLOCK_INIT("screen", RANK_DEVICE);
 static struct vt screen_vt;		/* [screen_lock] */
 static struct tty tty1;
-static bool present;			/* [I] after boot */
 
 static void screen_start(struct tty *tty)
 {
@@ -66,20 +65,15 @@ static void sink_write(struct console_sink *cs, const char *s, size_t n)
 
 static struct console_sink screen_sink = { .cs_write = sink_write };
 
-struct tty *screen_tty(void)
+void vt_screen_init(void)
 {
-	return present ? &tty1 : NULL;
-}
-
-void screen_init(void)
-{
-	struct vt_display *d = fbcon_probe();
+	struct vt_display *d = vt_fbcon_probe();
 	struct winsize ws;
 	vt_cell *cells;
 	size_t n;
 
 	if (!d)
-		d = vga_probe();
+		d = vt_vga_probe();
 	if (!d)
 		return;
 	n = (size_t)d->vd_rows * d->vd_cols;
@@ -93,7 +87,6 @@ void screen_init(void)
 	vt_init(&screen_vt, d, cells, cells + n);
 	ws = (struct winsize){ .ws_row = (u16)d->vd_rows, .ws_col = (u16)d->vd_cols };
 	tty1.tty_winsize = ws;
-	present = true;
 	tty_register(&tty1);
 	if (console_wanted("tty1"))
 		console_register(&screen_sink);
