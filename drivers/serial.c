@@ -47,10 +47,10 @@ struct serial_port {
 };
 
 static struct serial_port ports[NPORTS] = {
-	{ .sp_io = 0x3f8, .sp_irq = 4, .sp_lock = SPINLOCK_INIT("ttyS0", RANK_DEVICE) },
-	{ .sp_io = 0x2f8, .sp_irq = 3, .sp_lock = SPINLOCK_INIT("ttyS1", RANK_DEVICE) },
-	{ .sp_io = 0x3e8, .sp_irq = 4, .sp_lock = SPINLOCK_INIT("ttyS2", RANK_DEVICE) },
-	{ .sp_io = 0x2e8, .sp_irq = 3, .sp_lock = SPINLOCK_INIT("ttyS3", RANK_DEVICE) },
+	{ .sp_io = 0x3f8, .sp_irq = 4, .sp_lock = SPINLOCK_INIT("ttyS0", RANK_CONSOLE_DEVICE) },
+	{ .sp_io = 0x2f8, .sp_irq = 3, .sp_lock = SPINLOCK_INIT("ttyS1", RANK_CONSOLE_DEVICE) },
+	{ .sp_io = 0x3e8, .sp_irq = 4, .sp_lock = SPINLOCK_INIT("ttyS2", RANK_CONSOLE_DEVICE) },
+	{ .sp_io = 0x2e8, .sp_irq = 3, .sp_lock = SPINLOCK_INIT("ttyS3", RANK_CONSOLE_DEVICE) },
 };
 
 static u8 reg_read(const struct serial_port *sp, u16 reg)

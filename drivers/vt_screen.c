@@ -16,7 +16,7 @@
 #define CONSOLE_TRIES	100000
 #define PORTION		128
 
-static struct spinlock screen_lock = SPINLOCK_INIT("screen", RANK_DEVICE);
+static struct spinlock screen_lock = SPINLOCK_INIT("screen", RANK_CONSOLE_DEVICE);
 static struct vt screen_vt;		/* [screen_lock] */
 static struct tty tty1;
 

@@ -47,7 +47,8 @@ enum lock_rank {
 	RANK_SLAB,
 	RANK_BUDDY,
 	RANK_LEAF,		/* locks that take no other */
-	RANK_CONSOLE,		/* printk: last of all */
+	RANK_CONSOLE,		/* printk */
+	RANK_CONSOLE_DEVICE,	/* registers and cells that printk writes to: last of all */
 	RANK_MAX
 };
 

@@ -71,7 +71,8 @@ static int args_grow(struct arg_block *ab, size_t need)
 	bigger = size > MIB(1) ? vmalloc(size) : kmalloc(size, ALLOC_WAIT);
 	if (!bigger)
 		return -ENOMEM;
-	memcpy(bigger, ab->ab_buf, ab->ab_len);
+	if (ab->ab_len)
+		memcpy(bigger, ab->ab_buf, ab->ab_len);
 	if (ab->ab_size > MIB(1))
 		vfree(ab->ab_buf);
 	else
@@ -184,11 +185,11 @@ static int args_insert_script(struct arg_block *ab, const char *interp,
 	return 0;
 }
 
-static int exec_permitted(struct vnode *vn)
+static int exec_permitted(const struct path *path)
 {
-	if (!S_ISREG(vn->v_mode))
-		return -EACCES;
-	if (vn->v_sb->sb_flags & MS_NOEXEC)
+	struct vnode *vn = path->dentry->d_vnode;
+
+	if (!S_ISREG(vn->v_mode) || (path->mnt->mnt_flags & MS_NOEXEC))
 		return -EACCES;
 	/* Root may run what anybody may run. */
 	if (!(vn->v_mode & 0111))
@@ -203,7 +204,7 @@ static int exec_permitted(struct vnode *vn)
 static int exec_open_at(const struct path *path, struct file **out)
 {
 	struct vnode *vn = path->dentry->d_vnode;
-	int err = exec_permitted(vn);
+	int err = exec_permitted(path);
 
 	if (!err)
 		err = vnode_deny_write(vn);
@@ -311,12 +312,13 @@ static int exec_follow_scripts(struct exec *ex, const char *name)
 /* Identity after set-user-ID and set-group-ID bits. */
 static void exec_identity(struct exec *ex)
 {
-	struct vnode *vn = ex->ex_file->f_vnode;
+	const struct path *path = &ex->ex_file->f_path;
+	struct vnode *vn = path->dentry->d_vnode;
 	struct cred *cr = cred_current();
 
 	ex->ex_euid = cr->cr_euid;
 	ex->ex_egid = cr->cr_egid;
-	if (!(vn->v_sb->sb_flags & MS_NOSUID) && !current_proc()->p_no_new_privs) {
+	if (!(path->mnt->mnt_flags & MS_NOSUID) && !current_proc()->p_no_new_privs) {
 		if (vn->v_mode & S_ISUID)
 			ex->ex_euid = vn->v_uid;
 		if ((vn->v_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))

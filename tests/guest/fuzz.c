@@ -292,8 +292,9 @@ static void run_fuzzer(unsigned long seed, int threads)
 	for (int i = 0; i < threads; i++)
 		fuzzer_init(&f[i], seed * 4 + (unsigned long)i);
 	OK(setitimer(ITIMER_REAL, &tick, NULL));
+	/* The first one may already hinder the others' birth. */
 	for (int i = 1; i < threads; i++)
-		CHECK_EQ(pthread_create(&t, NULL, fuzz_thread, &f[i]), 0);
+		(void)pthread_create(&t, NULL, fuzz_thread, &f[i]);
 	fuzz_thread(&f[0]);
 	call(SYS_exit_group, (long[6]){ 0 });
 }
