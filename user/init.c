@@ -253,12 +253,17 @@ static pid_t start_shell(void)
 	_exit(127);
 }
 
-/* One shell, until it ends or the machine is to go down. */
+/*
+ * One shell, until it ends or the machine is to go down. A session that ends
+ * hangs its terminal up, for us as well: the next one needs it opened anew.
+ */
 static void keep_shell(void)
 {
 	long started = now_ms();
-	pid_t shell = start_shell(), pid;
+	pid_t shell, pid;
 
+	open_console();
+	shell = start_shell();
 	while (shell > 0 && !shutdown_signal) {
 		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
 			if (pid == shell)

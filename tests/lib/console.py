@@ -46,7 +46,7 @@ class Console:
             if found:
                 before = self.seen[:found.start()]
                 self.seen = self.seen[found.end():]
-                return before.replace(b"\r\n", b"\n")
+                return re.sub(rb"\r+\n", b"\n", before)
             if not self._read(end - time.monotonic()):
                 raise NotSeen(self.seen[-2000:])
 
