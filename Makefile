@@ -64,8 +64,7 @@ setup:
 
 KDIRS	:= boot kernel/lib kernel/x86 kernel/core kernel/proc mm \
 	   fs fs/tmpfs fs/devfs fs/procfs ipc net drivers
-KSRCS	:= $(filter-out kernel/x86/asm_offsets.c,$(foreach d,$(KDIRS),\
-	   $(sort $(wildcard $(d)/*.c $(d)/*.S))))
+KSRCS	:= $(filter-out %/asm_offsets.c,$(sort $(wildcard $(KDIRS:%=%/*.c) $(KDIRS:%=%/*.S))))
 KOBJS	:= $(addsuffix .o,$(basename $(KSRCS)))
 
 # Where gcc keeps <stdarg.h> and the like; asked once, when first needed.
@@ -73,8 +72,9 @@ GCC_INC	= $(eval GCC_INC := $(shell $(KCC) -print-file-name=include))$(GCC_INC)
 KFLAGS	= -nostdinc -isystem $(GCC_INC) -I. -Iinclude -g -O2 -mcmodel=kernel \
 	  -mno-red-zone -mgeneral-regs-only -ffreestanding -fno-pic -fno-pie \
 	  -fno-stack-protector -fcf-protection=none -Wall -Wextra -Werror
+# User pointers may be any number, so that adding to one may wrap around.
 KCFLAGS	= -std=gnu11 -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
-	  -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-common
+	  -fwrapv-pointer -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-common
 
 # $(1) output folder, $(2) further compiler flags
 define kernel_variant
@@ -108,10 +108,11 @@ endef
 
 $(eval $(call kernel_variant,$(O)))
 $(eval $(call kernel_variant,$(O)/debug,-DCONFIG_DEBUG=1))
-$(eval $(call kernel_variant,$(O)/ubsan,-DCONFIG_DEBUG=1 -fsanitize=undefined))
+$(eval $(call kernel_variant,$(O)/ubsan,-DCONFIG_DEBUG=1 -fsanitize=undefined \
+	-fno-sanitize=pointer-overflow))
 
 iso: $(K)/cutaway.iso
-kernels: $(O)/cutaway.elf $(O)/debug/cutaway.elf
+kernels: $(O)/cutaway.elf $(O)/debug/cutaway.elf $(O)/ubsan/cutaway.elf
 
 # ---- user programs and the boot archive -------------------------------------
 
@@ -147,8 +148,7 @@ $(foreach p,$(TPROGS),$(eval $(U)/debug/tests/$(p): \
 -include $(patsubst %.o,%.d,$(call obj_of,user/*.c user/*/*.c tests/guest/*.c) $(TLIB))
 user: $(UBINS) $(TBINS)
 
-# What each program is called in the guest; a list that changed is a reason to
-# write the archive anew, for programs that have gone.
+# Each program's name in the guest; another list asks for another archive.
 GUEST	:= $(foreach p,$(UPROGS),/$(if $(filter init,$(p)),s)bin/$(p)=$(U)/bin/$(p)) \
 	   $(foreach p,$(TPROGS),/tests/$(p)=$(U)/tests/$(p))
 $(U)/programs: FORCE

@@ -386,7 +386,10 @@ static void slot_free(int i)
 	spin_unlock(&slot_lock);
 }
 
-/* The pair behind an open of /dev/ptmx. Its slot is taken first, so it is found before it is ready: locked. */
+/*
+ * The pair behind an open of /dev/ptmx. Its slot is taken first, so it is found
+ * before it is ready: locked.
+ */
 static int pty_create(struct pty **out)
 {
 	struct pty *pt = slab_alloc(pty_cache, ALLOC_WAIT | ALLOC_ZERO);

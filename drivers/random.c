@@ -3,10 +3,10 @@
  * Random numbers: ChaCha20 as a generator with fast key erasure. Behind getrandom(2),
  * /dev/random and /dev/urandom, AT_RANDOM and address randomisation.
  *
- * State is a 256-bit key. Each use runs one block under that key: one half replaces the
- * key, so what was given out before cannot be computed from memory afterwards; the other half is
- * the key of a private stream. Small requests (exec makes several) share a block of such a stream per CPU, and
- * erase what they take of it.
+ * State is a 256-bit key. Each use runs one block under that key: one half
+ * replaces the key, so what was given out before cannot be computed from memory
+ * afterwards; the other half is the key of a private stream. Small requests (exec
+ * makes several) share a block of such a stream per CPU, and erase what they take.
  *
  * Seeding: RDRAND where the CPU has it, the TSC, the clock and the count of
  * interrupts; stirred in at start and again after RESEED_NSEC or RESEED_REQUESTS.
@@ -161,7 +161,8 @@ void random_bytes(void *buf, size_t n)
 	stream_fill(&c, buf, n);
 }
 
-void random_mix(const void *data, size_t n)
+/* Stir something in that an adversary may know or not; it cannot make things worse. */
+static void random_mix(const void *data, size_t n)
 {
 	irqflags_t f = spin_lock_irqsave(&random_lock);
 

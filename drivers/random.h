@@ -6,14 +6,11 @@
 #define DRIVERS_RANDOM_H
 
 #include <compiler.h>
+#include <kernel/upcalls.h>	/* random_bytes() */
 #include <types.h>
 
 struct uio;
 
-/* Unpredictable bytes. Any context. */
-void random_bytes(void *buf, size_t n);
-/* Stir something in that an adversary may know or not; it cannot make things worse. */
-void random_mix(const void *data, size_t n);
 /* Fill u. Bytes moved, or -EFAULT, -ERESTARTSYS if none have. */
 ssize_t random_read(struct uio *u);
 /* Take u in for mixing. */

@@ -273,7 +273,7 @@ static ssize_t tty_read(struct file *f, struct uio *u)
 
 /* ---- writing --------------------------------------------------------------- */
 
-/* Put n bytes through output processing, waiting for room. Returns how many; *err says why not all. */
+/* Put n bytes through output processing, waiting for room. How many; *err says why not all. */
 static size_t write_chunk(struct tty_file *tf, const u8 *buf, size_t n, bool nonblock, int *err)
 {
 	struct tty *tty = tf->tf_tty;
@@ -432,11 +432,6 @@ static void tty_release(struct file *f)
 		tty->tty_ops->to_closed(tty);
 	slab_free(file_cache, tf);
 	tty_put(tty);
-}
-
-bool tty_is_tty(const struct file *f)
-{
-	return f->f_ops == &tty_fops;
 }
 
 /* ---- life ------------------------------------------------------------------ */

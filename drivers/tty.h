@@ -28,7 +28,7 @@ struct tty;
 struct tty_ops {
 	/* ldisc.l_out has bytes: take what the line takes (tty_output_taken() tells the tty). */
 	void (*to_start)(struct tty *tty);
-	/* There is room in the input buffer again, after tty_throttled was set. NULL: does not throttle. */
+	/* Input has room again after tty_throttled was set. NULL: does not throttle. */
 	void (*to_unthrottle)(struct tty *tty);
 	/* The line is idle: everything taken has left. NULL: it always is. */
 	bool (*to_idle)(struct tty *tty);
@@ -50,7 +50,7 @@ struct tty {
 	struct waitq tty_writeq;	/* writers, drain, and poll */
 	struct mutex tty_readmtx, tty_writemtx;
 	struct winsize tty_winsize;	/* [l] */
-	u32 tty_gen;			/* [l] counts hang-ups: open files of an older one are dead */
+	u32 tty_gen;			/* [l] counts hang-ups: older open files are dead */
 	u32 tty_opens;			/* [l] open files, dead ones too */
 	u8 tty_events;			/* [l] pty: TIOCPKT_* bits for packet mode */
 	bool tty_exclusive;		/* [l] TIOCEXCL */
@@ -100,14 +100,13 @@ void tty_input(struct tty *tty, const u8 *buf, size_t n);
 bool tty_file_hung(const struct tty_file *tf);
 /* Sleep until all output has left. 0, -ERESTARTSYS, -EIO. */
 int tty_drain(struct tty_file *tf);
-bool tty_is_tty(const struct file *f);
 
 /* tty_ioctl.c */
 long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
-long tty_ioctl_common(struct tty *tty, unsigned int cmd, unsigned long arg);	/* master sides, too */
+/* What master sides understand, too. */
+long tty_ioctl_common(struct tty *tty, unsigned int cmd, unsigned long arg);
 /* TCSETS ...: drain and job check are the caller's. */
 long tty_set_settings(struct tty *tty, unsigned int cmd, const void __user *arg);
-void tty_set_winsize(struct tty *tty, const struct winsize *ws);
 
 /* tty_job.c */
 /* May current read (SIGTTIN) or write, change (SIGTTOU)? 0, -EIO, -ERESTARTSYS. */
@@ -120,12 +119,10 @@ long tty_job_ioctl(struct tty *tty, bool master, bool can_read, unsigned int cmd
 void tty_signal_foreground(struct tty *tty, int sig);
 /* Carrier loss, master closed: the session leader gets SIGHUP and SIGCONT, open files die. */
 void tty_hangup(struct tty *tty);
-/* From exit: p led a session; its terminal is free again, the foreground group hears of it. No locks. */
+/* From exit: p led a session; its terminal is free, the foreground group hears of it. No locks. */
 void tty_session_leader_exit(struct proc *p);
 /* Controlling terminal of current's session with a reference, or NULL. */
 struct tty *tty_of_current(void);
-/* Device number of a session's terminal, 0: none; and its foreground group (-1). proctree_lock held. */
-u64 tty_nr(const struct session *se, pid_t *pgid);
 
 /* tty_dev.c */
 void tty_dev_init(void);
@@ -133,7 +130,7 @@ void tty_dev_init(void);
 void tty_register(struct tty *tty);
 /* A registered terminal, or NULL. They stay for ever. */
 struct tty *tty_by_name(const char *name);
-/* Does the command line ask for this console (console=NAME, the last one; ttyS0 if there is none)? */
+/* Does the command line ask for this console (the last console=NAME; ttyS0 if there is none)? */
 bool console_wanted(const char *name);
 /* chrdev open of a terminal whose tty is known: tty_open, and the controlling terminal. */
 int tty_open_node(struct tty *tty, struct file *f);

@@ -148,7 +148,7 @@ static long get_settings(struct tty *tty, unsigned int cmd, void __user *arg)
 	}
 }
 
-void tty_set_winsize(struct tty *tty, const struct winsize *ws)
+static void set_winsize(struct tty *tty, const struct winsize *ws)
 {
 	irqflags_t f = tty_lock_irqsave(tty);
 	bool same = memcmp(&tty->tty_winsize, ws, sizeof(*ws)) == 0;
@@ -167,7 +167,7 @@ static long winsize_ioctl(struct tty *tty, unsigned int cmd, void __user *arg)
 	if (cmd == TIOCSWINSZ) {
 		if (copy_from_user(&ws, arg, sizeof(ws)))
 			return -EFAULT;
-		tty_set_winsize(tty, &ws);
+		set_winsize(tty, &ws);
 		return 0;
 	}
 	f = tty_lock_irqsave(tty);

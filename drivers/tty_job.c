@@ -87,7 +87,7 @@ int tty_job_check(struct tty *tty, int sig)
 		err = -EIO;
 	} else {
 		(void)signal_send_pgrp_locked(pg, sig, NULL);
-		/* Whichever thread takes it: this one comes by delivery, which restarts the call. */
+		/* Whichever thread takes it, this one passes delivery, which restarts the call. */
 		atomic_or(&current->t_work, TW_SIGNAL);
 		err = -ERESTARTSYS;
 	}

@@ -20,7 +20,8 @@
 #define XOFF_ABOVE	(LDISC_SIZE * 3 / 4)
 #define XOFF_BELOW	(LDISC_SIZE / 4)
 
-const struct termios ldisc_default_termios = {
+/* The defaults of Linux: cooked, echoing, 38400 8N1. */
+static const struct termios default_termios = {
 	.c_iflag = ICRNL | IXON,
 	.c_oflag = OPOST | ONLCR,
 	.c_cflag = B38400 | CS8 | CREAD | HUPCL,
@@ -41,7 +42,7 @@ static u32 used(const struct ldisc *l)
 void ldisc_init(struct ldisc *l, const struct ldisc_ops *ops, void *buf, void *out)
 {
 	memset(l, 0, sizeof(*l));
-	l->l_tio = ldisc_default_termios;
+	l->l_tio = default_termios;
 	l->l_ops = ops;
 	l->l_buf = buf;
 	ring_init(&l->l_out, out, LDISC_OUT_SIZE);

@@ -2,7 +2,7 @@
 /*
  * The line discipline (termios(3)): what happens to characters between a line and
  * a program. Pure logic: no locks, no allocation, no kernel calls but those in
- * struct ldisc_ops, so that it is tested on the host (tests/unit/ldisc.c).
+ * struct ldisc_ops, so that it is tested on the host (tests/unit/ldisc_test.c).
  *
  * The owner (tty.c) holds one lock around every call.
  *
@@ -32,7 +32,7 @@
 struct ldisc;
 
 struct ldisc_ops {
-	/* A character for this signal came (ISIG). Input and output are flushed already unless NOFLSH. */
+	/* A character for this signal came (ISIG). Unless NOFLSH, input and output are flushed. */
 	void (*lo_signal)(struct ldisc *l, int sig);
 	/* l_out has become worth a look: more bytes, or no longer stopped. NULL: nothing to do. */
 	void (*lo_output)(struct ldisc *l);
@@ -54,9 +54,6 @@ struct ldisc {
 	u64 l_ends[LDISC_SIZE / 64];
 	u64 l_eofs[LDISC_SIZE / 64];
 };
-
-/* The defaults of Linux: cooked, echoing, 38400 8N1. */
-extern const struct termios ldisc_default_termios;
 
 /* buf: LDISC_SIZE, out: LDISC_OUT_SIZE bytes. */
 void ldisc_init(struct ldisc *l, const struct ldisc_ops *ops, void *buf, void *out);

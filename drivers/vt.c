@@ -18,7 +18,7 @@
 #define ESC		033
 #define DEL		0177
 
-vt_cell vt_blank(const struct vt *vt)
+static vt_cell blank_cell(const struct vt *vt)
 {
 	return (vt_cell)(' ' | vt->vt_bg << 12 | vt->vt_fg << 8);
 }
@@ -46,7 +46,7 @@ void vt_touch(struct vt *vt, unsigned int from, unsigned int to)
 void vt_clear(struct vt *vt, unsigned int row, unsigned int col, unsigned int n)
 {
 	vt_cell *cell = &vt->vt_cells[row * vt->vt_cols + col];
-	vt_cell blank = vt_blank(vt);
+	vt_cell blank = blank_cell(vt);
 
 	KASSERT(row * vt->vt_cols + col + n <= vt->vt_rows * vt->vt_cols);
 	for (unsigned int i = 0; i < n; i++)

@@ -32,7 +32,7 @@ struct vt {
 	vt_cell *vt_cells;		/* what should be on the screen */
 	vt_cell *vt_shown;		/* what is */
 	unsigned int vt_rows, vt_cols;
-	unsigned int vt_row, vt_col;	/* cursor; vt_col == vt_cols: wrap before the next character */
+	unsigned int vt_row, vt_col;	/* cursor; vt_col == vt_cols: wrap first */
 	unsigned int vt_saved_row, vt_saved_col;
 	unsigned int vt_top, vt_bottom;	/* scrolling region, bottom excluded */
 	unsigned int vt_dirty_from, vt_dirty_to;	/* rows to compare, to excluded */
@@ -56,7 +56,6 @@ void vt_csi_reset_attr(struct vt *vt);
 void vt_clear(struct vt *vt, unsigned int row, unsigned int col, unsigned int n);
 void vt_scroll(struct vt *vt, unsigned int top, unsigned int bottom, int lines);
 void vt_move(struct vt *vt, int row, int col);
-vt_cell vt_blank(const struct vt *vt);
 void vt_touch(struct vt *vt, unsigned int from, unsigned int to);
 
 #endif

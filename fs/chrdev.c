@@ -30,7 +30,7 @@ static struct chrdev *find_locked(u64 dev)
 	return NULL;
 }
 
-struct chrdev *chrdev_find(u64 dev)
+static struct chrdev *chrdev_find(u64 dev)
 {
 	struct chrdev *cd;
 

@@ -29,7 +29,6 @@ struct chrdev {
 
 int chrdev_register(struct chrdev *cd);		/* -EEXIST */
 void chrdev_unregister(struct chrdev *cd);
-struct chrdev *chrdev_find(u64 dev);
 /*
  * Smallest major number >= from that a device has, for /proc/devices; -1: none.
  */

@@ -358,16 +358,7 @@ static int fd_reserve_locked(struct fdtable *t, unsigned int min_fd,
 
 int fd_reserve(int min_fd, bool cloexec)
 {
-	struct fdtable *t = current_proc()->p_fdt;
-	unsigned int limit = fd_limit();
-	int fd;
-
-	if (should_fail())
-		return -EMFILE;
-	spin_lock(&t->fdt_lock);
-	fd = fd_reserve_locked(t, (unsigned int)min_fd, limit, cloexec);
-	spin_unlock(&t->fdt_lock);
-	return fd;
+	return fd_install(NULL, min_fd, cloexec);
 }
 
 void fd_fill(int fd, struct file *f)

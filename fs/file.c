@@ -323,7 +323,8 @@ static void show_file(struct statbuf *sb, struct file *f, char *buf)
 
 	if (f->f_path.dentry)
 		name = path_name(&f->f_path, buf, PATH_MAX);
-	stat_printf(sb, "%4d %c%c%c 0%08o %8ld %c ", atomic_read(&f->f_ref),
+	/* Without the reference that the report itself holds. */
+	stat_printf(sb, "%4d %c%c%c 0%08o %8ld %c ", atomic_read(&f->f_ref) - 1,
 		    f->f_mode & FMODE_READ ? 'r' : '-',
 		    f->f_mode & FMODE_WRITE ? 'w' : '-',
 		    f->f_mode & FMODE_SEEK ? 's' : '-',

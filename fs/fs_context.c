@@ -79,56 +79,31 @@ void fs_context_put(struct fs_context *c)
 	kfree(c);
 }
 
-int fs_context_unshare(struct proc *p)
+/* One of current's directories with references; before there is a context, the root of all. */
+static void context_dir(bool root, struct path *out)
 {
-	struct fs_context *old = p->p_fs, *c;
-	int err;
+	struct fs_context *c = current_proc()->p_fs;
 
-	if (refcount_get(&old->fc_ref) == 1)
-		return 0;
-	err = fs_context_fork(old, &c);
-	if (err)
-		return err;
-	spin_lock(&p->p_lock);
-	p->p_fs = c;
-	spin_unlock(&p->p_lock);
-	fs_context_put(old);
-	return 0;
-}
-
-static void root_of_all(struct path *out)
-{
-	out->mnt = root_mount;
-	out->dentry = root_mount->mnt_root;
+	if (!c) {
+		out->mnt = root_mount;
+		out->dentry = root_mount->mnt_root;
+		path_get(out);
+		return;
+	}
+	spin_lock(&c->fc_lock);
+	*out = root ? c->fc_root : c->fc_cwd;
 	path_get(out);
+	spin_unlock(&c->fc_lock);
 }
 
 void fs_root(struct path *out)
 {
-	struct fs_context *c = current_proc()->p_fs;
-
-	if (!c) {
-		root_of_all(out);
-		return;
-	}
-	spin_lock(&c->fc_lock);
-	*out = c->fc_root;
-	path_get(out);
-	spin_unlock(&c->fc_lock);
+	context_dir(true, out);
 }
 
 void fs_cwd(struct path *out)
 {
-	struct fs_context *c = current_proc()->p_fs;
-
-	if (!c) {
-		root_of_all(out);
-		return;
-	}
-	spin_lock(&c->fc_lock);
-	*out = c->fc_cwd;
-	path_get(out);
-	spin_unlock(&c->fc_lock);
+	context_dir(false, out);
 }
 
 bool fs_at_root(const struct path *p)

@@ -38,7 +38,7 @@
 #define MNT_FLAGS	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | \
 			 MS_NODIRATIME | MS_STRICTATIME | MS_NOSYMFOLLOW)
 
-struct mutex mount_lock;
+static struct mutex mount_lock;
 struct mutex mount_list_lock;
 struct spinlock mount_hash_lock = SPINLOCK_INIT("mount_hash", RANK_FS);
 static struct hlist_head mhash[1 << MHASH_BITS];	/* [m] */
@@ -78,7 +78,7 @@ static struct fs_type *fs_type_find(const char *name)
 	return NULL;
 }
 
-u64 anon_dev_alloc(void)
+static u64 anon_dev_alloc(void)
 {
 	return (u64)atomic_inc_return(&next_anon_dev);
 }

@@ -129,8 +129,5 @@ int mount_check_write(const struct mount *m);
 struct statbuf;
 void mount_show(struct statbuf *sb, const struct path *root);
 void mount_statfs_flags(const struct mount *m, struct statfs *st);
-/* Anonymous device numbers for st_dev. */
-u64 anon_dev_alloc(void);
-
 
 #endif

@@ -8,7 +8,6 @@
 #include "kernel/core/mutex.h"
 #include "kernel/core/spinlock.h"
 
-extern struct mutex mount_lock;			/* changes of the table */
 extern struct mutex mount_list_lock;		/* looking through the lists */
 extern struct spinlock mount_hash_lock;		/* ... and crossing it; see mount.c */
 

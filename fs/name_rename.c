@@ -4,8 +4,9 @@
  *
  * Locks, in this order: rename_lock (mutex) when two directories are concerned,
  * so that the tree's shape stands still; the two directories, the upper one
- * first, unrelated ones by address; the two files concerned by address. A
- * directory that is moved or replaced is locked as one of the files.
+ * first, unrelated ones by their vnodes' addresses; the two files concerned by
+ * address. A directory that is moved or replaced is locked as one of the files,
+ * so both rules must put two directories in the same order.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -41,7 +42,7 @@ static void dirs_lock(struct dentry *a, struct dentry *b)
 		return;
 	}
 	mutex_lock(&rename_lock);
-	if (dentry_is_ancestor(b, a) || (!dentry_is_ancestor(a, b) && b < a)) {
+	if (dentry_is_ancestor(b, a) || (!dentry_is_ancestor(a, b) && b->d_vnode < a->d_vnode)) {
 		first = b;
 		second = a;
 	}

@@ -16,7 +16,6 @@ int fs_context_create(struct fs_context **out);
 int fs_context_fork(struct fs_context *from, struct fs_context **out);
 struct fs_context *fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
-int fs_context_unshare(struct proc *p);
 
 #define LOOKUP_FOLLOW	0x1		/* follow a symbolic link in the last component */
 #define LOOKUP_DIRECTORY 0x2		/* must be a directory */

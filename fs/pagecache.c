@@ -27,6 +27,7 @@
 #include "fs/pagecache.h"
 #include "fs/vnode.h"
 #include "kernel/core/proc.h"
+#include "kernel/core/sched.h"
 #include "kernel/lib/string.h"
 #include "mm/object.h"
 #include "mm/uaccess.h"
@@ -73,6 +74,7 @@ ssize_t pagecache_read(struct vnode *vn, struct uio *u)
 		n = min(u->u_resid, PAGE_SIZE - in_page(u->u_offset));
 		n = min(n, (size_t)(size - u->u_offset));
 		err = read_part(vn, u, n);
+		sched_relax();
 	}
 	rwlock_read_unlock(&vn->v_lock);
 	return asked > u->u_resid ? (ssize_t)(asked - u->u_resid) : err;
@@ -141,6 +143,10 @@ static ssize_t write_locked(struct vnode *vn, struct uio *u)
 			vn->v_size = (s64)u->u_offset;
 			vm_object_truncate(&vn->v_object, u->u_offset);
 		}
+		sched_relax();
+		/* Who is being killed writes no gigabyte first. */
+		if (atomic_read(&((struct thread *)current)->t_work) & TW_EXIT)
+			err = err ? err : -EINTR;
 	}
 	if (left != allowed)
 		vnode_touch(vn, false, true, true);

@@ -324,35 +324,47 @@ long sys_poll(struct pollfd __user *fds, unsigned int n, int timeout_ms)
 	return poll_restart(arg);
 }
 
+int poll_get_timeout(const struct timespec __user *timeout, nsec_t *deadline)
+{
+	struct timespec ts;
+
+	*deadline = NSEC_NEVER;
+	if (!timeout)
+		return 0;
+	if (copy_from_user(&ts, timeout, sizeof(ts)))
+		return -EFAULT;
+	if (!timespec_valid(&ts))
+		return -EINVAL;
+	*deadline = poll_deadline(&ts);
+	return 0;
+}
+
+long poll_put_timeout(struct timespec __user *timeout, nsec_t deadline, long ret)
+{
+	struct timespec ts;
+
+	if (ret == -EINTR)
+		ret = -ERESTARTNOHAND;
+	if (!timeout)
+		return ret;
+	ts = poll_time_left(deadline);
+	/* Linux: a time-out that cannot be updated must not be used again. */
+	if (copy_to_user(timeout, &ts, sizeof(ts)) && ret == -ERESTARTNOHAND)
+		ret = -EINTR;
+	return ret;
+}
+
 long sys_ppoll(struct pollfd __user *fds, unsigned int n, struct timespec __user *timeout,
 	       const void __user *mask, size_t mask_size)
 {
-	nsec_t deadline = NSEC_NEVER;
-	struct timespec ts;
-	long ret;
+	nsec_t deadline;
+	long ret = poll_get_timeout(timeout, &deadline);
 
-	if (timeout) {
-		if (copy_from_user(&ts, timeout, sizeof(ts)))
-			return -EFAULT;
-		if (!timespec_valid(&ts))
-			return -EINVAL;
-		deadline = poll_deadline(&ts);
-	}
-	ret = signal_temp_mask(mask, mask_size);
+	if (!ret)
+		ret = signal_temp_mask(mask, mask_size);
 	if (ret)
 		return ret;
 	ret = do_poll(fds, n, deadline);
 	signal_temp_mask_done(ret == -EINTR);
-	if (ret == -EINTR)
-		ret = -ERESTARTNOHAND;
-	if (timeout) {
-		ts = poll_time_left(deadline);
-		/*
-		 * Linux: a time-out that cannot be updated must not be used
-		 * again.
-		 */
-		if (copy_to_user(timeout, &ts, sizeof(ts)) && ret == -ERESTARTNOHAND)
-			ret = -EINTR;
-	}
-	return ret;
+	return poll_put_timeout(timeout, deadline, ret);
 }

@@ -9,6 +9,7 @@
 
 #include <abi/poll.h>
 #include <abi/time.h>
+#include <compiler.h>
 #include "kernel/core/timer.h"
 #include "kernel/core/waitq.h"
 
@@ -74,6 +75,12 @@ long poll_set_wait(struct poll_set *ps, long (*scan)(struct poll_set *ps, void *
 nsec_t poll_deadline(const struct timespec *ts);
 /* Time left until deadline, not negative. */
 struct timespec poll_time_left(nsec_t deadline);
+/*
+ * The time-out of ppoll and pselect: get makes a deadline of it (NULL: NSEC_NEVER); -EFAULT,
+ * -EINVAL. put writes the time left back and returns what the call returns for ret.
+ */
+int poll_get_timeout(const struct timespec __user *timeout, nsec_t *deadline);
+long poll_put_timeout(struct timespec __user *timeout, nsec_t deadline, long ret);
 static inline bool timespec_valid(const struct timespec *ts)
 {
 	return ts->tv_sec >= 0 && ts->tv_nsec >= 0 && ts->tv_nsec < (s64)NSEC_PER_SEC;

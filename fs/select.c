@@ -184,30 +184,17 @@ long sys_pselect6(int n, u64 __user *in, u64 __user *out, u64 __user *ex,
 {
 	u64 __user *const user[SEL_SETS] = { in, out, ex };
 	struct pselect_sigmask mask = { NULL, 0 };
-	nsec_t deadline = NSEC_NEVER;
-	struct timespec ts;
+	nsec_t deadline;
 	long ret;
 
 	if (umask && copy_from_user(&mask, umask, sizeof(mask)))
 		return -EFAULT;
-	if (timeout) {
-		if (copy_from_user(&ts, timeout, sizeof(ts)))
-			return -EFAULT;
-		if (!timespec_valid(&ts))
-			return -EINVAL;
-		deadline = poll_deadline(&ts);
-	}
-	ret = signal_temp_mask(mask.ss, mask.ss_len);
+	ret = poll_get_timeout(timeout, &deadline);
+	if (!ret)
+		ret = signal_temp_mask(mask.ss, mask.ss_len);
 	if (ret)
 		return ret;
 	ret = do_select(n, user, deadline);
 	signal_temp_mask_done(ret == -EINTR);
-	if (ret == -EINTR)
-		ret = -ERESTARTNOHAND;
-	if (timeout) {
-		ts = poll_time_left(deadline);
-		if (copy_to_user(timeout, &ts, sizeof(ts)) && ret == -ERESTARTNOHAND)
-			ret = -EINTR;
-	}
-	return ret;
+	return poll_put_timeout(timeout, deadline, ret);
 }

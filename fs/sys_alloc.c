@@ -263,22 +263,22 @@ long sys_syncfs(int fd)
 	return ret;
 }
 
+/* Writes the whole file's data back where a range of it is asked for. */
 long sys_sync_file_range(int fd, s64 off, s64 len, unsigned int flags)
 {
 	struct fdref r;
 	struct vnode *vn;
 	long ret = 0;
 
-	if (flags & ~(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-		      SYNC_FILE_RANGE_WAIT_AFTER))
-		return -EINVAL;
-	if (off < 0 || len < 0 || off + len < off)
-		return -EINVAL;
 	if (!fd_get(fd, &r))
 		return -EBADF;
 	vn = r.file->f_vnode;
-	if (!vn || !(vnode_is_reg(vn) || vnode_is_dir(vn) || S_ISBLK(vn->v_mode) ||
-		     S_ISLNK(vn->v_mode)))
+	if ((flags & ~(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+		       SYNC_FILE_RANGE_WAIT_AFTER)) ||
+	    off < 0 || len < 0 || len > INT64_MAX - off)
+		ret = -EINVAL;
+	else if (!vn || !(vnode_is_reg(vn) || vnode_is_dir(vn) || S_ISBLK(vn->v_mode) ||
+			  S_ISLNK(vn->v_mode)))
 		ret = -ESPIPE;
 	else if ((flags & SYNC_FILE_RANGE_WRITE) && r.file->f_ops->fo_fsync)
 		ret = r.file->f_ops->fo_fsync(r.file, true);

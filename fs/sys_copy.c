@@ -14,6 +14,7 @@
 #include "fs/sys_file.h"
 #include "fs/vnode.h"
 #include "kernel/core/proc.h"
+#include "kernel/core/sched.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
@@ -97,6 +98,7 @@ static ssize_t copy_run(struct copy *c, size_t n)
 			break;
 		done += (size_t)ret;
 		c->c_in_pos += (u64)ret;
+		sched_relax();
 		if (ret < got || signal_pending_slow(current))
 			break;
 	}

@@ -32,10 +32,5 @@ void uio_init_kernel(struct uio *u, void *base, size_t len, u64 offset);
 int uio_copy_out(struct uio *u, const void *src, size_t n);
 int uio_copy_in(struct uio *u, void *dst, size_t n);
 int uio_zero_out(struct uio *u, size_t n);
-/*
- * Between memory that is spin-locked and user memory never: copy to a buffer
- * first, or fault in with this. -EFAULT.
- */
-int uio_fault_in(const struct uio *u, size_t n, bool write);
 
 #endif

@@ -55,7 +55,8 @@ void vtime_now(struct vtime *t)
 	t->nsec = now % NSEC_PER_SEC;
 }
 
-void vnode_set_type(struct vnode *vn, u32 mode)
+/* The mode, and the defaults that go with its type. */
+static void set_type(struct vnode *vn, u32 mode)
 {
 	vn->v_mode = mode;
 	if (S_ISREG(mode))
@@ -79,7 +80,7 @@ static struct vnode *vnode_new(struct superblock *sb, u64 ino, u32 mode)
 	list_init(&vn->v_lru);
 	list_init(&vn->v_sblink);
 	list_init(&vn->v_dentries);
-	vnode_set_type(vn, mode);
+	set_type(vn, mode);
 	atomic64_inc(&vnode_count);
 	return vn;
 }

@@ -151,8 +151,6 @@ bool vnode_sb_mapped(struct superblock *sb);
  * are gone.
  */
 void vnode_sb_end(struct superblock *sb);
-/* Set v_mode's type-dependent defaults (v_fops), once the type is known. */
-void vnode_set_type(struct vnode *vn, u32 mode);
 /*
  * Free unused (CACHED) vnodes of sb, or of all file systems if NULL; returns
  * pages freed.

@@ -13,13 +13,11 @@
 #include "types.h"
 
 #define BIT(n)		(1ul << (n))
-#define BITS_PER_WORD	64u
 #define BITS_TO_WORDS(n) DIV_ROUND_UP((n), 64)
 
 /* Leading and trailing zeros; the argument must not be 0. */
 #define clz64(x)	((unsigned)__builtin_clzl(x))
 #define ctz64(x)	((unsigned)__builtin_ctzl(x))
-#define clz32(x)	((unsigned)__builtin_clz(x))
 #define ctz32(x)	((unsigned)__builtin_ctz(x))
 
 /* Lowest bit set, counted from 1; 0 if there is none. */

@@ -2,10 +2,9 @@
 /*
  * Attributes, single-access macros and type-safe small arithmetic.
  *
- * __user marks a pointer into user space. gcc ignores the mark; "make sparse"
- * runs the checker, which rejects a plain dereference of such a pointer and a
- * silent conversion to a kernel pointer. Only the functions of mm/uaccess.c
- * touch user memory.
+ * __user marks a pointer into user space. gcc ignores the mark; the checker
+ * sparse rejects a plain dereference of such a pointer and a silent conversion
+ * to a kernel pointer. Only the functions of mm/uaccess.c touch user memory.
  */
 #ifndef COMPILER_H
 #define COMPILER_H
@@ -28,9 +27,7 @@
 #define __aligned(n)	__attribute__((aligned(n)))
 #define __noreturn	__attribute__((noreturn))
 #define __must_check	__attribute__((warn_unused_result))
-#define __section(name)	__attribute__((section(name)))
 #define __weak		__attribute__((weak))
-#define __used		__attribute__((used))
 #define __maybe_unused	__attribute__((unused))
 #define __cold		__attribute__((cold))
 #define __fallthrough	__attribute__((fallthrough))

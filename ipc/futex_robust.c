@@ -91,7 +91,6 @@ long sys_set_robust_list(struct robust_list_head __user *head, size_t len)
 	if (len != sizeof(*head))
 		return -EINVAL;
 	current->t_robust_list = head;
-	current->t_robust_len = len;
 	return 0;
 }
 

@@ -10,11 +10,12 @@
  * in one page for ever.
  *
  * Invariants:
- *  1. A page is never shared by the oldest and the newest byte of a ring that has wrapped: the
- *     room left counts from the start of the page of p_tail (pipe_room).
- *  2. Copies from and to user memory may fault and sleep, so they happen with p_lock dropped: by one
- *     reader (p_rd_busy), which owns [p_tail, p_head as it was), and one writer (p_wr_busy), which
- *     owns the room. The other end moves on meanwhile, positions of its own side only.
+ *  1. A page is never shared by the oldest and the newest byte of a ring that has
+ *     wrapped: the room left counts from the start of the page of p_tail (pipe_room).
+ *  2. Copies from and to user memory may fault and sleep, so they happen with p_lock
+ *     dropped: by one reader (p_rd_busy), which owns [p_tail, p_head as it was), and
+ *     one writer (p_wr_busy), which owns the room. The other end moves on meanwhile,
+ *     positions of its own side only.
  *  3. A write of up to PIPE_BUF bytes becomes visible in one step.
  *  4. Blocked readers are woken when the pipe stops being empty, blocked writers when the room
  *     reaches PIPE_BUF: one of them. Whoever leaves bytes or room behind wakes
@@ -487,7 +488,7 @@ void pipe_free(struct pipe *p)
 
 /* ---- size ------------------------------------------------------------------ */
 
-/* Move the contents to a ring of nslots; slots is its (zeroed) table. The old table is returned in *old. */
+/* Move the contents to a ring of nslots; slots is its (zeroed) table, *old gets the old one. */
 static int resize(struct pipe *p, u8 **slots, u32 nslots, u8 ***old)
 {
 	int err = 0;

@@ -15,12 +15,12 @@
 #define PIPE_DEF_SLOTS	16		/* 64 KiB, as on Linux */
 #define PIPE_MAX_SIZE	(1u << 20)	/* F_SETPIPE_SZ without privilege */
 
-/* Legend: [p] p_lock, [R] the reader with p_rd_busy, [W] the writer with p_wr_busy, [I] immutable. */
+/* Legend: [p] p_lock, [I] immutable. A copy with the lock dropped: see pipe.c, invariant 2. */
 struct pipe {
 	struct spinlock p_lock;
-	u64 p_head;			/* [p] bytes ever written; changes nothing for [W]'s copy */
+	u64 p_head;			/* [p] bytes ever written */
 	u64 p_tail;			/* [p] bytes ever read */
-	u8 **p_slots;			/* [p] pages by position / PAGE_SIZE modulo p_nslots; see pipe.c */
+	u8 **p_slots;			/* [p] pages, by position; see pipe.c */
 	u32 p_nslots;			/* [p] a power of two */
 	u8 *p_spare;			/* [p] a page kept for the next write */
 	bool p_rd_busy;			/* [p] a reader copies with the lock dropped */
@@ -41,7 +41,10 @@ extern const struct file_ops pipe_fops;
 void pipe_init(void);
 int pipe_alloc(bool fifo, struct pipe **out);	/* no ends open. -ENOMEM */
 void pipe_free(struct pipe *p);			/* no ends open */
-/* An open file with these FMODE_* bits is there / is gone. Locks p_lock; the last close of a pipe frees it. */
+/*
+ * An open file with these FMODE_* bits is there / is gone. Locks p_lock; the last
+ * close of a pipe frees it.
+ */
 void pipe_open_end(struct pipe *p, u32 mode);
 void pipe_close_end(struct pipe *p, u32 mode);
 /* sys_pipe.c: for pipe_reopen_hook (fs/vnode.h). */

@@ -58,7 +58,7 @@ static int pending_take(struct sigstate *ss, struct sigpending *sp, int sig,
 		list_del(&found->se_link);
 		sigentry_free(ss, found);
 	} else {
-		/* From a timer; or sent without memory for the details: "from pid 0", as on Linux. */
+		/* From a timer; or without memory for details: "from pid 0", as on Linux. */
 		memset(info, 0, SIGINFO_WORDS * sizeof(info[0]));
 		info[0] = (u64)sig;
 		if (sp->sp_kernel & SIGBIT(sig))

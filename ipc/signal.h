@@ -27,19 +27,27 @@ void signal_init(void);
 /* For fork, clone, exec and exit (kernel/proc). */
 /* -ENOMEM. The process's p_sig must be set before sigthread_create(). */
 int sigstate_create(struct sigstate **out);
-int sigstate_fork(struct sigstate *from, struct sigstate **out);	/* handlers copied, nothing pending */
-int sigstate_share(struct sigstate *from, struct sigstate **out);	/* CLONE_SIGHAND without CLONE_THREAD: same handlers */
+/* Handlers copied, nothing pending. -ENOMEM. */
+int sigstate_fork(struct sigstate *from, struct sigstate **out);
+/* CLONE_SIGHAND without CLONE_THREAD: the same handlers. -ENOMEM. */
+int sigstate_share(struct sigstate *from, struct sigstate **out);
 void sigstate_put(struct sigstate *ss);		/* from proc_release_upper(); NULL is fine */
-int sigthread_create(struct thread *parent, struct thread *t);		/* mask inherited (parent NULL: empty) */
-void sigthread_free(struct thread *t);		/* from thread_release_upper(); NULL t_sig is fine */
+/* The mask is inherited; parent NULL: empty. -ENOMEM. */
+int sigthread_create(struct thread *parent, struct thread *t);
+/* From thread_release_upper(); t_sig may be NULL. */
+void sigthread_free(struct thread *t);
 /*
  * The thread is leaving (exit path, before it drops its process; no locks held): no more
  * signals go to it, what it was to take is passed on, a group stop does not wait for it.
  */
 void signal_thread_exit(struct thread *t);
-/* Caught -> default, handlers unshared, alt stack gone. p: current, or one being made (CLONE_CLEAR_SIGHAND). */
+/*
+ * Caught -> default, handlers unshared, alt stack gone. p: current, or one being
+ * made (CLONE_CLEAR_SIGHAND).
+ */
 void signal_exec(struct proc *p);
-bool signal_ignored_chld(struct proc *p);	/* SIGCHLD ignored or SA_NOCLDWAIT: children vanish */
+/* SIGCHLD ignored or SA_NOCLDWAIT: children vanish. */
+bool signal_ignored_chld(struct proc *p);
 bool signal_nocldstop(struct proc *p);
 /* A group stop is in effect: false as soon as SIGCONT was sent, before p has run again. */
 bool signal_is_stopped(struct proc *p);
@@ -50,7 +58,8 @@ bool signal_is_stopped(struct proc *p);
  */
 int signal_send_proc(struct proc *p, int sig, const struct siginfo *info);
 int signal_send_thread(struct thread *t, int sig, const struct siginfo *info);
-int signal_send_pgrp_locked(struct pgrp *pg, int sig, const struct siginfo *info);	/* proctree_lock held */
+/* To all members; proctree_lock held. */
+int signal_send_pgrp_locked(struct pgrp *pg, int sig, const struct siginfo *info);
 /* From timers and device interrupts; allocates nothing. The caller holds a reference on p. */
 void signal_send_irq(struct proc *p, int sig);
 /* si_pid and si_uid of the current process. */
@@ -68,8 +77,6 @@ bool signal_fatal_pending(struct thread *t);	/* SIGKILL or group exit */
  * TW_SIGNAL | TW_EXIT, and p_group_exit and p_exit_code are set here.
  */
 void signal_deliver(struct trapframe *tf);
-/* kill(2) permission of current for p. For SIGCONT proctree_lock must be held (sessions are compared). */
-bool signal_may_send(struct proc *p, int sig);
 /* True when the current thread blocks or ignores sig (tty job control asks). */
 bool signal_blocked_or_ignored(int sig);
 /*

@@ -17,13 +17,17 @@ static bool sig_number_ok(int sig)
 	return sig >= 0 && sig <= SIG_COUNT;
 }
 
-/* kill(2): real or effective uid of the sender equals real or saved uid of the target. */
-bool signal_may_send(struct proc *p, int sig)
+/*
+ * kill(2): real or effective uid of the sender equals real or saved uid of the target. SIGCONT may
+ * go to all of one's session. proctree_lock held.
+ */
+static bool may_send(struct proc *p, int sig)
 {
 	const struct cred *me = cred_current();
 	struct cred *to;
 	bool ok;
 
+	KASSERT(lock_held(&proctree_lock));
 	if (p == current_proc() || cred_privileged(me))
 		return true;
 	spin_lock(&p->p_lock);
@@ -42,7 +46,7 @@ bool signal_may_send(struct proc *p, int sig)
 
 static int send_checked(struct proc *p, int sig, const struct siginfo *si)
 {
-	if (!signal_may_send(p, sig))
+	if (!may_send(p, sig))
 		return -EPERM;
 	return sig ? signal_send_proc(p, sig, si) : 0;
 }
@@ -142,7 +146,7 @@ static int kill_thread(pid_t tgid, pid_t tid, int sig, const struct siginfo *si)
 	t = thread_find_locked(tid);
 	if (!t || t->t_proc == &proc0 || (tgid && t->t_proc->p_pid != tgid))
 		err = -ESRCH;
-	else if (!signal_may_send(t->t_proc, sig))
+	else if (!may_send(t->t_proc, sig))
 		err = -EPERM;
 	else
 		err = sig ? signal_send_thread(t, sig, si) : 0;

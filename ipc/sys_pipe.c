@@ -61,7 +61,10 @@ int pipe_reopen(struct file *old, u32 flags, struct file **out)
 	return 0;
 }
 
-/* Descriptors in fds[]; -EMFILE, -ENFILE, -ENOMEM, -EFAULT, -EINVAL. Nothing is left behind on failure. */
+/*
+ * pipe2(2): descriptors in fds[]. -EMFILE, -ENFILE, -ENOMEM, -EFAULT, -EINVAL;
+ * nothing is left behind on failure.
+ */
 long sys_pipe2(int __user *fds, int flags)
 {
 	bool cloexec = flags & O_CLOEXEC;

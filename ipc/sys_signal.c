@@ -30,7 +30,10 @@ static void flush_ignored(struct sigstate *ss, int sig)
 	sig_unlock(ss, f);
 }
 
-/* sigaction(2). -EINVAL for SIGKILL and SIGSTOP; -EFAULT changes nothing but may follow the change for old. */
+/*
+ * sigaction(2). -EINVAL for SIGKILL and SIGSTOP; -EFAULT for act changes nothing,
+ * for old it follows the change.
+ */
 long sys_rt_sigaction(int sig, const struct sigaction __user *act,
 		      struct sigaction __user *old, size_t size)
 {

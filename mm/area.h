@@ -23,10 +23,9 @@ void area_link(struct vmspace *vm, struct vmarea *a);
 void area_link_last(struct vmspace *vm, struct vmarea *last, struct vmarea *a);
 void area_unlink(struct vmspace *vm, struct vmarea *a);
 /*
- * Frees an unlinked area and its reference; without vm_lock, since the last reference of a
- * file may do I/O.
+ * Frees unlinked areas and their references; without vm_lock, since the last reference of
+ * a file may do I/O.
  */
-void area_free(struct vmarea *a);
 void area_free_list(struct list_head *dead);
 /* Move an area's bounds, within the gap around it; start moves the offset along. */
 void area_set_bounds(struct vmspace *vm, struct vmarea *a, vaddr_t start,
@@ -90,8 +89,6 @@ bool vm_may_grow_data(struct vmspace *vm, u64 pages, u32 flags);
 bool vm_may_lock(struct vmspace *vm, u64 pages);
 /* Highest free range of len below top and above bottom; 0: none. */
 vaddr_t vm_find_gap(struct vmspace *vm, u64 len, unsigned int how);
-/* The range before end has become free: the gap it is part of may be larger than vm_gap_max. */
-void vm_gap_opened(struct vmspace *vm, vaddr_t end);
 
 /* ---- zap.c: page-table entries of ranges ---- */
 

@@ -221,10 +221,3 @@ u64 kstack_idle_pages(void)
 		n += READ_ONCE(percpu_ptr(kstack_cpu, cpu)->kc_count);
 	return n * STACK_PAGES;
 }
-
-bool kstack_is_guard(vaddr_t addr)
-{
-	return addr >= VMALLOC_BASE &&
-	       addr < VMALLOC_BASE + KSTACK_REGION_SIZE &&
-	       (addr - VMALLOC_BASE) % SLOT_SIZE < PAGE_SIZE;
-}

@@ -119,7 +119,8 @@ vaddr_t vm_find_gap(struct vmspace *vm, u64 len, unsigned int how)
 	return 0;
 }
 
-void vm_gap_opened(struct vmspace *vm, vaddr_t end)
+/* The range before end has become free: its gap may be larger than vm_gap_max. */
+static void vm_gap_opened(struct vmspace *vm, vaddr_t end)
 {
 	struct vmarea *next;
 

@@ -104,16 +104,6 @@ void vm_object_get(struct vm_object *vo)
 	refcount_inc(&vo->vo_ref);
 }
 
-void vm_object_put(struct vm_object *vo)
-{
-	if (!refcount_put_and_test(&vo->vo_ref))
-		return;
-	KASSERT(list_empty(&vo->vo_areas));
-	vm_object_destroy_pages(vo);
-	if (vo->vo_pager && vo->vo_pager->vp_release)
-		vo->vo_pager->vp_release(vo);
-}
-
 /* ---- finding ------------------------------------------------------------------- */
 
 /* vo_lock held. A page that is there and not being filled, or NULL. */
@@ -173,7 +163,6 @@ static int insert_locked(struct vm_object *vo, u64 index, struct page *pg,
 		return err;
 	KASSERT(!(pg->pg_flags & (PG_CACHE | PG_SLAB)));
 	pg->pg_flags = PG_CACHE | flags;
-	pg->pg_private = NULL;
 	pg->pg_index = index;
 	list_init(&pg->pg_lru);
 	WRITE_ONCE(pg->pg_object, vo);
@@ -312,7 +301,8 @@ void vm_object_mark_dirty(struct vm_object *vo, struct page *pg)
 
 /* ---- pages out ----------------------------------------------------------------- */
 
-void vm_object_unmap(struct vm_object *vo, u64 first, u64 last)
+/* Unmap pages [first, last] wherever they are mapped, copied private pages too. */
+static void unmap_range(struct vm_object *vo, u64 first, u64 last)
 {
 	struct vmarea *a;
 	struct gather g;
@@ -403,14 +393,19 @@ void vm_object_truncate(struct vm_object *vo, u64 size)
 	if (size >= old)
 		return;
 	remove_range(vo, first, ~0ul);
-	vm_object_unmap(vo, first, ~0ul);
+	unmap_range(vo, first, ~0ul);
 	zero_tail(vo, size);
 }
 
-void vm_object_destroy_pages(struct vm_object *vo)
+void vm_object_put(struct vm_object *vo)
 {
+	if (!refcount_put_and_test(&vo->vo_ref))
+		return;
+	KASSERT(list_empty(&vo->vo_areas));
 	remove_range(vo, 0, ~0ul);
 	KASSERT(vo->vo_npages == 0);
+	if (vo->vo_pager && vo->vo_pager->vp_release)
+		vo->vo_pager->vp_release(vo);
 }
 
 int vm_object_punch(struct vm_object *vo, u64 first, u64 last)
@@ -418,7 +413,7 @@ int vm_object_punch(struct vm_object *vo, u64 first, u64 last)
 	if (vo->vo_pager && vo->vo_pager->vp_fill)
 		return -EOPNOTSUPP;
 	remove_range(vo, first, last);
-	vm_object_unmap(vo, first, last);
+	unmap_range(vo, first, last);
 	return 0;
 }
 

@@ -80,10 +80,6 @@ unsigned int vm_object_lookup_range(struct vm_object *vo, u64 first,
 int vm_object_insert(struct vm_object *vo, u64 index, struct page *pg);
 /* Set the size; on shrinking unmap and free pages past the end, zero the tail of the last. */
 void vm_object_truncate(struct vm_object *vo, u64 size);
-/* Drop all pages (last put, unlink). */
-void vm_object_destroy_pages(struct vm_object *vo);
-/* Unmap pages [first, last] wherever they are mapped, copied private pages too. */
-void vm_object_unmap(struct vm_object *vo, u64 first, u64 last);
 /*
  * Drop pages [first, last]: they read as zeros afterwards. Only without vp_fill; else
  * -EOPNOTSUPP.

@@ -28,7 +28,6 @@ struct vm_object;
 #define PG_REFERENCED	0x20
 #define PG_LRU		0x40
 #define PG_BUSY		0x80		/* being filled or written; wait on the object */
-#define PG_RESERVED	0x100		/* never was in the allocator (kernel image, modules) */
 #define PG_PT		0x200		/* page-table page */
 #define PG_CPUCACHE	0x400		/* free, in a CPU's cache */
 #define PG_KMALLOC	0x800		/* head of a kmalloc() block of whole pages */
@@ -52,7 +51,6 @@ struct page {
 			struct list_head pg_lru;
 			struct vm_object *pg_object;	/* [vo_lock] NULL once it was taken out */
 			u64 pg_index;			/* [vo_lock] page number in the object */
-			void *pg_private;		/* file system's buffers */
 		};
 		struct page *pg_next;	/* batches of frees */
 	};

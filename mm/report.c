@@ -195,21 +195,3 @@ void vm_count_statm(struct vmspace *vm, struct vm_count *vc)
 	};
 	rwlock_read_unlock(&vm->vm_lock);
 }
-
-u64 vm_pagemap_entry(struct vmspace *vm, vaddr_t va)
-{
-	u64 entry = 0;
-	pte_t *pte;
-
-	spin_lock(&vm->vm_ptlock);
-	pte = va < USER_TOP ? pmap_lookup(&vm->vm_pmap, va) : NULL;
-	if (pte && pte_has_page(*pte)) {
-		const struct page *pg = phys_to_page(pte_paddr(*pte));
-
-		entry = 1ul << 63 | page_to_pfn(pg);
-		if (pg->pg_flags & PG_CACHE)
-			entry |= 1ul << 61;
-	}
-	spin_unlock(&vm->vm_ptlock);
-	return entry;
-}

@@ -21,10 +21,5 @@ struct vm_count {
 void vm_report_maps(struct vmspace *vm, struct statbuf *sb);
 void vm_report_smaps(struct vmspace *vm, struct statbuf *sb);
 void vm_count_statm(struct vmspace *vm, struct vm_count *vc);
-/*
- * Word of /proc/PID/pagemap for the page at va: bit 63 present, bit 61 of a file or shared,
- * frame number in bits 0 to 54.
- */
-u64 vm_pagemap_entry(struct vmspace *vm, vaddr_t va);
 
 #endif

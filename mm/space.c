@@ -193,7 +193,7 @@ void area_unlink(struct vmspace *vm, struct vmarea *a)
 	object_unlink(a);
 }
 
-void area_free(struct vmarea *a)
+static void area_free(struct vmarea *a)
 {
 	if (a->va_object)
 		vm_object_put(a->va_object);

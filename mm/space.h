@@ -150,12 +150,6 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access);
  */
 int vm_populate(struct vmspace *vm, vaddr_t start, vaddr_t end);
 /*
- * The page at addr with a reference, faulted in for that access. -EFAULT, -EACCES, -EIO,
- * -ENOMEM.
- */
-int vm_get_page(struct vmspace *vm, vaddr_t addr, unsigned int access,
-		struct page **out);
-/*
  * Copy into or out of another (not loaded) address space, faulting pages in: exec builds
  * argv there; /proc/PID/mem, ptrace.
  * 0 or -EFAULT, -ENOMEM.

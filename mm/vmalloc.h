@@ -24,8 +24,6 @@ void kstack_free(void *stack);		/* any context but interrupts */
 /* Unmap and free idle stacks beyond the first keep. Interrupts on, no locks. */
 void kstack_trim(unsigned int keep);
 u64 kstack_idle_pages(void);
-/* True when addr lies in the guard page below some kernel stack (for the fault message). */
-bool kstack_is_guard(vaddr_t addr);
 /* Uncached mapping of device registers; never undone. NULL. */
 void *mmio_map(paddr_t pa, size_t size);
 

@@ -58,6 +58,8 @@ class Driver:
         notes += [f"{skipped} skipped"] if skipped else []
         print(f"{word:4} {suite.name:14} {seconds:6.1f} s  "
               f"{', '.join(notes)}", flush=True)
+        for remark in report.remarks:
+            print(f"     {remark}", flush=True)
         for leaf in report.leaves:
             if leaf.state == "failed":
                 print(f"     not ok {leaf.name}")

@@ -13,7 +13,8 @@
  * one program. init then is its runner: the program's standard descriptors
  * are three pipes, and init relays between them and the serial ports.
  *
- *	ttyS1, from the host	frames {u16 length, bytes}; length 0: end
+ *	ttyS1, from the host	frames {u16 length, bytes}; length 0: end.
+ *				None where /run/guest/stdin is the input
  *	ttyS1, to the host	the program's standard output, as it is
  *	ttyS2			its standard error
  *	ttyS3			"ready" when the ports are raw, before which the
@@ -390,11 +391,24 @@ static bool high_pipe(int p[2])
 	return p[0] >= 0 && p[1] >= 0;
 }
 
+/* The program's input: a file that is there already, or what the port brings. */
+static bool high_input(int p[2])
+{
+	int fd = open(GUEST "stdin", O_RDONLY);
+
+	if (fd < 0)
+		return high_pipe(p);
+	p[0] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+	p[1] = -1;
+	close(fd);
+	return p[0] >= 0;
+}
+
 static bool start_program(struct runner *r, char **argv)
 {
 	int in[2], out[2], err[2];
 
-	if (!high_pipe(in) || !high_pipe(out) || !high_pipe(err)) {
+	if (!high_input(in) || !high_pipe(out) || !high_pipe(err)) {
 		complain(STDERR_FILENO, "pipe");
 		return false;
 	}

@@ -104,7 +104,7 @@ int devfs_add_device(const char *name, u32 mode, u64 dev)
 	return devfs_add(name, mode, dev, NULL);
 }
 
-int devfs_add_link(const char *name, const char *target)
+static int devfs_add_link(const char *name, const char *target)
 {
 	return devfs_add(name, S_IFLNK | 0777, 0, target);
 }

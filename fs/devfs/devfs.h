@@ -13,7 +13,6 @@ void devfs_init(void);
  * -ENOSPC, -ENOMEM.
  */
 int devfs_add_device(const char *name, u32 mode, u64 dev);
-int devfs_add_link(const char *name, const char *target);
 /*
  * The node goes; open files of the device stay open. Not there: nothing
  * happens.

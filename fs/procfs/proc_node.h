@@ -19,17 +19,17 @@ struct vmspace;
 struct pf_node {
 	const struct pf_entry *pn_entry;	/* [I] */
 	struct proc *pn_proc;			/* [I] reference; NULL: not about a process */
-	struct thread *pn_thread;		/* [I] reference; NULL: about the process as a whole */
+	struct thread *pn_thread;		/* [I] reference; NULL: about all of pn_proc */
 	pid_t pn_tid;				/* [I] number of pn_thread when it was looked up */
 	u32 pn_num;				/* [I] descriptor, in fd and fdinfo */
 	struct statreport *pn_report;		/* [I] the entry is pf_report_entry */
 };
 
 struct pf_dir {
-	unsigned int pd_id;			/* 0..15, tells inode numbers of directories apart */
+	unsigned int pd_id;			/* 0..15, tells inode numbers apart */
 	unsigned int pd_count;
 	const struct pf_entry *pd_entries;
-	/* Reports whose names begin like this, and have no further '/', are files here. NULL: none. */
+	/* Reports whose names begin like this, with no '/' after it, are files here. NULL: none. */
 	const char *pd_reports;
 	/* Names that are numbers, >= from, ascending, at most max of them. NULL: none. */
 	unsigned int (*pd_list)(const struct pf_node *dir, u32 from, u32 *out, unsigned int max);
@@ -46,7 +46,7 @@ struct pf_dir {
 
 /* pe_flags */
 #define PE_LOOK		0x1	/* only for who may look into the process, see pf_may_look() */
-#define PE_SMALL	0x2	/* the text has at most PF_SMALL bytes and is made without allocation */
+#define PE_SMALL	0x2	/* at most PF_SMALL bytes of text, made without allocation */
 #define PF_SMALL	64
 
 struct pf_entry {

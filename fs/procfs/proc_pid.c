@@ -227,7 +227,6 @@ static int store_fail_nth(const struct pf_node *n, char *text, size_t len)
 	(void)len;
 	if (pf_parse_number(text, &value) || value > INT32_MAX)
 		return -EINVAL;
-	n->pn_thread->t_fail_hit = false;
 	WRITE_ONCE(n->pn_thread->t_fail_nth, (u32)value);
 	return 0;
 }

@@ -379,7 +379,7 @@ fail:
 	return err;
 }
 
-void tmpfs_unmount(struct superblock *sb)
+static void tmpfs_unmount(struct superblock *sb)
 {
 	struct tmpfs *ts = sb->sb_data;
 

@@ -12,7 +12,6 @@
 void tmpfs_init(void);
 /* Contracts of the fs_type members. */
 int tmpfs_mount(struct superblock *sb, const char *source, const char *data);
-void tmpfs_unmount(struct superblock *sb);
 int tmpfs_statfs(struct superblock *sb, struct statfs *st);
 /* A vnode of any type that no directory knows; v_nlink 0. -ENOSPC, -ENOMEM. */
 int tmpfs_vnode(struct superblock *sb, u32 mode, struct vnode **out);

@@ -39,18 +39,18 @@ void syscall_dispatch(struct trapframe *tf);
 void user_return_work(struct trapframe *tf);
 /* kernel/x86/trap.c -> kernel/core/irq.c: device vector. Interrupt context. */
 void irq_dispatch(unsigned int vec, struct trapframe *tf);
-/* kernel/x86 -> kernel/core/timer.c: the event that clock_set_event() asked for. Interrupt context. */
+/* kernel/x86 -> kernel/core/timer.c: the event of clock_set_event(). Interrupt context. */
 void timer_interrupt(struct trapframe *tf);
 /* kernel/x86/switch.S -> kernel/core/sched.c: first code of a new thread, finishes the switch. */
 void sched_first_run(struct thread *prev);
-/* kernel/x86/trap.c -> mm/fault.c. Interrupts as they were. True: handled, retry the instruction. */
+/* kernel/x86/trap.c -> mm/fault.c. Interrupts as they were. True: retry the instruction. */
 bool page_fault(struct trapframe *tf, vaddr_t addr, u32 err);
 /*
  * kernel/x86/trap.c, mm/fault.c -> ipc/signal.c: a fault of the running user
  * thread; the signal cannot be blocked or ignored away.
  */
 void signal_fault(int sig, int code, vaddr_t addr);
-/* kernel/x86/pagetable.c -> mm/buddy.c: a zeroed page-table page / give one back (all entries zero). */
+/* kernel/x86/pagetable.c -> mm/page.c: a zeroed page-table page / give one back, zero again. */
 paddr_t pt_page_alloc(void);
 void pt_page_free(paddr_t pa);
 /* kernel/x86/fpu.c -> mm/fpuarea.c: save areas. */
@@ -72,7 +72,7 @@ void signal_temp_mask_done(bool interrupted);
  * with arg. Returns -ERESTART_RESTARTBLOCK, which the call returns.
  */
 long signal_restart_block(long (*fn)(u64 arg[4]), const u64 arg[4]);
-/* kernel/core -> kernel/proc/exit.c: free what higher levels hang on a thread / process at its end. */
+/* kernel/core -> kernel/proc/exit.c: free what higher levels hang on a thread / process. */
 void thread_release_upper(struct thread *t);
 void proc_release_upper(struct proc *p);
 /* mm/sys_mm.c -> fs/pagecache.c: what mmap of a descriptor maps. See there. */
@@ -82,7 +82,10 @@ int file_mmap(int fd, int prot, int flags, u64 offset, u64 len,
 int vm_object_name(struct vm_object *obj, char *buf, size_t size);
 /* mm/reclaim.c -> fs: free up to n unused cached pages, vnodes, names; returns how many pages. */
 unsigned long cache_reclaim(unsigned long n);
-/* mm -> kernel/proc/oom.c: kill the largest process so that memory comes back. True: somebody was chosen. */
+/*
+ * mm -> kernel/proc/oom.c: kill the largest process so that memory comes back. True: somebody
+ * else is about to give memory back. Sleeps a little.
+ */
 bool oom_kill(void);
 
 /* Signal sets of a thread and what its process ignores and catches, for fs/procfs. */
@@ -92,11 +95,17 @@ struct sigreport {
 };
 /* fs/procfs -> ipc/sigstate.c. The caller holds references on t and its process. */
 void signal_report(struct thread *t, struct sigreport *out);
-/* fs/procfs -> drivers/tty_job.c: number of a session's terminal, 0: none; its foreground group, -1. proctree_lock held. */
+/*
+ * fs/procfs -> drivers/tty_job.c: number of a session's terminal, 0: none; *pgid is its
+ * foreground group, or -1. proctree_lock held.
+ */
 u64 tty_nr(const struct session *se, pid_t *pgid);
 /* fs/procfs -> drivers/random.c: n unpredictable bytes. Any context, never fails. */
 void random_bytes(void *buf, size_t n);
-/* fs/procfs -> kernel/proc/sys_system.c: what uname(2) says; set the two names that can be. -EINVAL: too long. */
+/*
+ * fs/procfs -> kernel/proc/sys_system.c: what uname(2) says; set the two names that can be.
+ * -EINVAL: too long.
+ */
 void uts_get(struct new_utsname *out);
 int uts_set_nodename(const char *name);
 int uts_set_domainname(const char *name);

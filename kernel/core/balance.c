@@ -220,6 +220,26 @@ u64 sched_context_switches(void)
 	return n;
 }
 
+static void migrate_wakeup(struct timer *tm)
+{
+	sched_wake(container_of(tm, struct thread, t_sleep_timer),
+		   WAKE_ANY_SLEEP);
+}
+
+/* Leave a CPU that is no longer allowed: sleep for an instant; waking chooses anew. */
+static void migrate_self(void)
+{
+	struct thread *t = current;
+
+	while (!may_run_on(t, cpu_id())) {
+		thread_prepare_sleep(false);
+		timer_setup(&t->t_sleep_timer, migrate_wakeup);
+		timer_set(&t->t_sleep_timer, clock_monotonic());
+		schedule();
+		timer_cancel_sync(&t->t_sleep_timer);
+	}
+}
+
 int sched_set_affinity(struct thread *t, u64 mask)
 {
 	struct runq *rq;
@@ -235,28 +255,8 @@ int sched_set_affinity(struct thread *t, u64 mask)
 	spin_unlock_irqrestore(&rq->rq_lock, f);
 	/* A queued or running thread moves when it next wakes up; the caller itself at once. */
 	if (move && t == current)
-		sched_migrate_self();
+		migrate_self();
 	return 0;
-}
-
-static void migrate_wakeup(struct timer *tm)
-{
-	sched_wake(container_of(tm, struct thread, t_sleep_timer),
-		   WAKE_ANY_SLEEP);
-}
-
-/* Leave a CPU that is no longer allowed: sleep for an instant; waking chooses anew. */
-void sched_migrate_self(void)
-{
-	struct thread *t = current;
-
-	while (!may_run_on(t, cpu_id())) {
-		thread_prepare_sleep(false);
-		timer_setup(&t->t_sleep_timer, migrate_wakeup);
-		timer_set(&t->t_sleep_timer, clock_monotonic());
-		schedule();
-		timer_cancel_sync(&t->t_sleep_timer);
-	}
 }
 
 /* On the CPU itself: the running context becomes its idle thread. */

@@ -7,8 +7,5 @@
 
 bool fail_slow(struct thread *t)
 {
-	if (--t->t_fail_nth)
-		return false;
-	t->t_fail_hit = true;
-	return true;
+	return --t->t_fail_nth == 0;
 }

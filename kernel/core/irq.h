@@ -10,7 +10,10 @@
 /* Interrupt context; returns whether its device had asked. */
 typedef bool (*irq_handler)(void *arg);
 
-/* Connect and unmask. name for /proc/interrupts. -EBUSY, -ENOSPC, -ENOMEM. */
+/*
+ * Connect and unmask, at boot; name is for /proc/interrupts. -ENOSPC, or what routing
+ * the line says (kernel/x86/irqchip.h).
+ */
 int irq_request_isa(unsigned int isa_irq, irq_handler fn, void *arg, const char *name);
 int irq_request_gsi(unsigned int gsi, bool level, bool active_low,
 		    irq_handler fn, void *arg, const char *name);

@@ -19,7 +19,6 @@ enum lock_rank {
 	RANK_TTY_IO,		/* one reader at a time */
 	RANK_EXEC,		/* proc.p_execlock */
 	RANK_VMSPACE,		/* vmspace.vm_lock */
-	RANK_OBJECT_IO,		/* vm_object: page being filled */
 	RANK_SLEEP_LEAF,	/* sleeping locks that take no other */
 	/* spin locks */
 	RANK_SPIN_FIRST,
@@ -33,10 +32,8 @@ enum lock_rank {
 	RANK_TTY,		/* tty.tty_lock */
 	RANK_PIPE,		/* pipe.p_lock and other ipc objects */
 	RANK_FUTEX,		/* futex hash buckets */
-	RANK_POLL,		/* epoll and poll state */
 	RANK_OBJECT,		/* vm_object.vo_lock */
 	RANK_PT,		/* vmspace.vm_ptlock */
-	RANK_LRU,		/* page lists of the cache */
 	RANK_DEVICE,		/* driver state */
 	RANK_LEAF_OBJECT,	/* completions, mutex and rwlock queues */
 	RANK_WORKQ,

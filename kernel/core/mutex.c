@@ -49,13 +49,6 @@ void mutex_lock(struct mutex *m)
 		(void)mutex_lock_slow(m, THREAD_BLOCKED);
 }
 
-void mutex_lock_nested(struct mutex *m)
-{
-	lockrank_acquire_sleeping(m, m->mx_name, m->mx_rank, true);
-	if (unlikely(!mutex_try(m)))
-		(void)mutex_lock_slow(m, THREAD_BLOCKED);
-}
-
 int mutex_lock_interruptible(struct mutex *m)
 {
 	int err = 0;

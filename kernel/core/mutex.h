@@ -19,7 +19,6 @@ struct mutex {
 
 void mutex_init(struct mutex *m, const char *name, enum lock_rank rank);
 void mutex_lock(struct mutex *m);
-void mutex_lock_nested(struct mutex *m);	/* second of one rank, see docs/locks.md */
 int mutex_lock_interruptible(struct mutex *m);	/* -ERESTARTSYS */
 bool mutex_trylock(struct mutex *m);
 void mutex_unlock(struct mutex *m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Kernel messages: a ring that dmesg (syslog(2), /dev/kmsg-like) reads, and console sinks
- * that drivers register. Any context, never allocates.
+ * Kernel messages: a ring that dmesg reads (syslog(2), /dev/kmsg: drivers/kmsg.c), and
+ * console sinks that drivers register. Any context, never allocates.
  */
 #ifndef KERNEL_CORE_PRINTK_H
 #define KERNEL_CORE_PRINTK_H
@@ -17,7 +17,8 @@
 #define KERN_DEBUG	"\0017"
 
 struct console_sink {
-	void (*cs_write)(struct console_sink *, const char *s, size_t n);	/* polled, any context */
+	/* Polled, any context. */
+	void (*cs_write)(struct console_sink *, const char *s, size_t n);
 	struct list_head cs_link;
 };
 

@@ -40,7 +40,7 @@ static struct slab_cache *proc_cache, *pgrp_cache, *session_cache;
 static atomic_t nprocs;
 
 /* One more bearer of a number that is in use. */
-void pid_hold(pid_t pid)
+static void pid_hold(pid_t pid)
 {
 	KASSERT(lock_held(&proctree_lock));
 	KASSERT(pid > 0 && pid < PID_MAX && pid_users[pid] > 0);
@@ -119,7 +119,7 @@ static void pgrp_put_locked(struct pgrp *pg)
 	slab_free(pgrp_cache, pg);
 }
 
-/* An empty group id in se, with one reference; its number is in use by the process that founds it. */
+/* An empty group id in se, with one reference; the process that founds it uses its number. */
 static int pgrp_create_locked(pid_t id, struct session *se, struct pgrp **out)
 {
 	struct pgrp *pg = slab_alloc(pgrp_cache, ALLOC_ATOMIC | ALLOC_ZERO);

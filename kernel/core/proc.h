@@ -35,7 +35,7 @@ struct session {
 	refcount_t se_ref;
 	pid_t se_sid;			/* [I] */
 	struct proc *se_leader;		/* [t] NULL once it has exited */
-	struct tty *se_tty;		/* [t] controlling terminal; drivers/tty.c owns the meaning */
+	struct tty *se_tty;		/* [t] controlling terminal: drivers/tty_job.c */
 	struct list_head se_groups;	/* [t] */
 };
 
@@ -60,7 +60,7 @@ struct proc {
 	struct proc *p_parent;		/* [t] */
 	struct list_head p_children;	/* [t] */
 	struct list_head p_sibling;	/* [t] */
-	struct thread *p_forker;	/* [t] thread of p_parent whose child this is, for __WNOTHREAD; only compared */
+	struct thread *p_forker;	/* [t] of p_parent, for __WNOTHREAD; only compared */
 	struct list_head p_threads;	/* [t] thread.t_link */
 	unsigned int p_nthreads;	/* [t] live threads */
 	struct list_head p_all;		/* [t] all_procs */
@@ -69,12 +69,12 @@ struct proc {
 	struct list_head p_pglink;	/* [t] */
 	struct waitq p_childq;		/* wait4 sleeps here, with proctree_lock */
 	bool p_subreaper;		/* [t] prctl */
-	bool p_no_tty;			/* [t] gave up its session's terminal (TIOCNOTTY), children too */
+	bool p_no_tty;			/* [t] gave its terminal up (TIOCNOTTY), children too */
 	bool p_did_exec;		/* [t] setpgid's EACCES */
 	bool p_is_init;			/* [I] pid 1 */
 
 	struct spinlock p_lock;
-	struct cred *p_cred;		/* [p] replace; readers use cred_current() or cred_get under p_lock */
+	struct cred *p_cred;		/* [p] read by cred_current(), or cred_get() under p_lock */
 	struct cred *p_old_creds;	/* [p] see cred_replace() */
 	struct rlimit p_rlimit[RLIM_NLIMITS];	/* [p] */
 	struct proc_usage p_dead_threads;	/* [p] */
@@ -85,7 +85,7 @@ struct proc {
 	struct vmspace *p_vm;		/* [p] NULL for kernel processes and zombies */
 	struct fdtable *p_fdt;		/* [p] */
 	struct fs_context *p_fs;	/* [p] cwd, root, umask */
-	struct file *p_exe;		/* [p] the program; each process that runs it denies writing (vnode_deny_write) */
+	struct file *p_exe;		/* [p] the program; holds vnode_deny_write() */
 	struct sigstate *p_sig;		/* [I] handlers, shared pending */
 	void *p_itimers;		/* [p] kernel/proc/sys_time.c */
 
@@ -119,9 +119,15 @@ void proc_init(void);
 int proc_alloc(struct proc **out);
 /* Undo proc_alloc for an embryo that never became visible. */
 void proc_abort(struct proc *p);
-/* Make it findable: hash, all_procs, child of parent, member of current's group. proctree_lock held. */
+/*
+ * Make it findable: hash, all_procs, child of parent, member of current's group.
+ * proctree_lock held.
+ */
 void proc_publish(struct proc *p, struct proc *parent);
-/* Take a zombie out of everything and drop the tree's reference. proctree_lock held; the memory goes with the last put. */
+/*
+ * Take a zombie out of everything and drop the tree's reference. proctree_lock
+ * held; the memory goes with the last put.
+ */
 void proc_unlink(struct proc *p);
 struct proc *proc_get(struct proc *p);
 void proc_put(struct proc *p);
@@ -135,12 +141,14 @@ pid_t pid_alloc(void);				/* -EAGAIN */
 u64 pid_count_given(pid_t *last);
 void pid_release(pid_t pid);
 void pid_release_locked(pid_t pid);		/* proctree_lock held */
-void pid_hold(pid_t pid);			/* one more bearer; proctree_lock held */
 unsigned int proc_count_uid(uid_t uid);		/* processes+threads for RLIMIT_NPROC */
 /* setsid, setpgid work horses; proctree_lock held. */
 int proc_new_session(struct proc *p);
 int proc_join_group(struct proc *p, pid_t pgid);
-/* True when group pg has no member whose parent is in another group of the same session (POSIX orphaned). */
+/*
+ * True when group pg is orphaned (POSIX): no member but ignore has a parent in
+ * another group of the same session. proctree_lock held.
+ */
 bool pgrp_orphaned(struct pgrp *pg, const struct proc *ignore);
 u64 proc_rlimit(unsigned int which);		/* soft limit of the current process */
 

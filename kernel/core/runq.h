@@ -35,8 +35,8 @@ void sched_reap(void);
 /* balance.c */
 int sched_choose_cpu(struct thread *t);
 /*
- * t, asleep on the locked queue rq, wakes up: decide where it goes on. Returns the queue of its (new)
- * t_cpu, locked; rq is unlocked if it is another one.
+ * t, asleep on the locked queue rq, wakes up: decide where it goes on. Returns the
+ * queue of its (new) t_cpu, locked; rq is unlocked if it is another one.
  */
 struct runq *sched_pull_woken(struct runq *rq, struct thread *t);
 /* A thread is about to run here: see that the tick is on. Interrupts off. */

@@ -92,14 +92,6 @@ void rwlock_read(struct rwlock *rw)
 		read_slow(rw);
 }
 
-bool rwlock_try_read(struct rwlock *rw)
-{
-	if (!try_read(rw))
-		return false;
-	lockrank_acquire_sleeping(rw, rw->rw_name, rw->rw_rank, true);
-	return true;
-}
-
 void rwlock_read_unlock(struct rwlock *rw)
 {
 	s32 left;

@@ -22,7 +22,6 @@ struct rwlock {
 
 void rwlock_init(struct rwlock *rw, const char *name, enum lock_rank rank);
 void rwlock_read(struct rwlock *rw);
-bool rwlock_try_read(struct rwlock *rw);
 void rwlock_read_unlock(struct rwlock *rw);
 void rwlock_write(struct rwlock *rw);
 void rwlock_write_nested(struct rwlock *rw);	/* second of one rank, see docs/locks.md */

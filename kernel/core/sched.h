@@ -16,7 +16,10 @@ void sched_idle_loop(void) __noreturn;	/* each CPU ends here */
 
 /* Make a NEW thread runnable. */
 void sched_start(struct thread *t);
-/* Wake a sleeping thread; mask says from which states (1 << enum). True: it was woken by this call. Any context. */
+/*
+ * Wake a sleeping thread; states says from which (1 << enum thread_state). True:
+ * it was woken by this call. Any context.
+ */
 bool sched_wake(struct thread *t, u32 states);
 #define WAKE_INTERRUPTIBLE	(1u << THREAD_SLEEPING)
 #define WAKE_FATAL		(1u << THREAD_SLEEPING | 1u << THREAD_KILLABLE)
@@ -31,13 +34,14 @@ void sched_relax(void);
 /* Dead end of a thread; never returns. */
 void sched_exit(void) __noreturn;
 void sched_set_nice(struct thread *t, int nice);
-/* Move to a CPU that t_affinity allows (current). */
-void sched_migrate_self(void);
 /* -EINVAL if no CPU is left. */
 int sched_set_affinity(struct thread *t, u64 mask);
 /* Sums up to now, for times(2) and /proc. */
 void sched_thread_times(struct thread *t, nsec_t *user, nsec_t *sys);
-/* Called by every tick that hits a user thread: interval timers on CPU time, RLIMIT_CPU. Set once at boot. */
+/*
+ * Called by every tick that hits a user thread, interrupts off: interval timers on CPU
+ * time, RLIMIT_CPU. Set once at boot.
+ */
 extern void (*sched_tick_hook)(struct thread *t, bool user);
 /* Number of runnable threads; load averages times 65536. */
 unsigned int sched_nr_running(void);

@@ -28,27 +28,52 @@ struct spinlock {
 #endif
 };
 
-#ifdef CONFIG_DEBUG
-#define SPINLOCK_INIT(name, rank) \
-	{ .sl_rank = (rank), .sl_cpu = -1, .sl_name = (name) }
-#else
-#define SPINLOCK_INIT(name, rank)	{ .sl_word = 0 }
-#endif
-
 void spin_lock_init(struct spinlock *l, const char *name, enum lock_rank rank);
 void spin_lock_contended(struct spinlock *l, u16 ticket);
 
-/* True when this CPU holds it (debug); when anybody holds it (release). */
+#ifdef CONFIG_DEBUG
+#define SPINLOCK_INIT(name, rank) \
+	{ .sl_rank = (rank), .sl_cpu = -1, .sl_name = (name) }
+
 static inline bool spin_held(const struct spinlock *l)
 {
-#ifdef CONFIG_DEBUG
 	return l->sl_cpu == (s16)cpu_id();
+}
+
+/* Before it is taken: may this CPU take it? */
+static inline void spin_check_order(const struct spinlock *l, bool nested)
+{
+	lockrank_acquire(l, l->sl_name, l->sl_rank, nested);
+}
+
+static inline void spin_note_taken(struct spinlock *l)
+{
+	l->sl_cpu = (s16)cpu_id();
+}
+
+static inline void spin_note_release(struct spinlock *l)
+{
+	lockrank_release(l);
+	l->sl_cpu = -1;
+}
 #else
+#define SPINLOCK_INIT(name, rank)	{ .sl_word = 0 }
+
+/* Held by anybody: a release kernel does not note by whom. */
+static inline bool spin_held(const struct spinlock *l)
+{
 	u32 w = READ_ONCE(l->sl_word);
 
 	return (u16)w != (u16)(w >> 16);
-#endif
 }
+
+static inline void spin_check_order(const struct spinlock *l, bool nested)
+{
+	(void)l, (void)nested;
+}
+static inline void spin_note_taken(struct spinlock *l) { (void)l; }
+static inline void spin_note_release(struct spinlock *l) { (void)l; }
+#endif
 
 static inline void spin_lock_raw(struct spinlock *l)
 {
@@ -56,29 +81,20 @@ static inline void spin_lock_raw(struct spinlock *l)
 
 	if (unlikely((u16)old != (u16)(old >> 16)))
 		spin_lock_contended(l, (u16)(old >> 16));
+	spin_note_taken(l);
 }
 
 static inline void spin_lock(struct spinlock *l)
 {
-#ifdef CONFIG_DEBUG
-	lockrank_acquire(l, l->sl_name, l->sl_rank, false);
-#endif
+	spin_check_order(l, false);
 	spin_lock_raw(l);
-#ifdef CONFIG_DEBUG
-	l->sl_cpu = (s16)cpu_id();
-#endif
 }
 
 /* Second lock of the same rank, where docs/locks.md defines the order. */
 static inline void spin_lock_nested(struct spinlock *l)
 {
-#ifdef CONFIG_DEBUG
-	lockrank_acquire(l, l->sl_name, l->sl_rank, true);
-#endif
+	spin_check_order(l, true);
 	spin_lock_raw(l);
-#ifdef CONFIG_DEBUG
-	l->sl_cpu = (s16)cpu_id();
-#endif
 }
 
 static inline bool spin_trylock(struct spinlock *l)
@@ -89,19 +105,14 @@ static inline bool spin_trylock(struct spinlock *l)
 	    !__atomic_compare_exchange_n(&l->sl_word, &w, w + (1u << 16), false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
-#ifdef CONFIG_DEBUG
-	lockrank_acquire(l, l->sl_name, l->sl_rank, true);
-	l->sl_cpu = (s16)cpu_id();
-#endif
+	spin_check_order(l, true);
+	spin_note_taken(l);
 	return true;
 }
 
 static inline void spin_unlock(struct spinlock *l)
 {
-#ifdef CONFIG_DEBUG
-	lockrank_release(l);
-	l->sl_cpu = -1;
-#endif
+	spin_note_release(l);
 	/* Only the holder writes sl_owner, so a plain store with release order will do. */
 	__atomic_store_n(&l->sl_owner, (u16)(l->sl_owner + 1), __ATOMIC_RELEASE);
 }

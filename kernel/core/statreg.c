@@ -37,16 +37,6 @@ struct statreport *statreport_next(struct statreport *prev)
 	       list_entry(next, struct statreport, sr_link);
 }
 
-struct statreport *statreport_find(const char *name)
-{
-	struct statreport *sr = NULL;
-
-	while ((sr = statreport_next(sr)))
-		if (strcmp(sr->sr_name, name) == 0)
-			return sr;
-	return NULL;
-}
-
 void statcounter_register(struct statcounter *sc)
 {
 	list_add_tail(&sc->sc_link, &counters);

@@ -10,10 +10,11 @@
 #include <list.h>
 #include <types.h>
 
-/* Text sink of a report; grows as needed, errors are remembered. Implemented by fs/procfs. */
+/* Text of a report, cut off where the buffer ends; fs/procfs makes it and asks again. */
 struct statbuf {
 	char *sb_buf;
-	size_t sb_size, sb_len;		/* sb_len may exceed sb_size: then it did not fit and is run again */
+	size_t sb_size;
+	size_t sb_len;		/* of the whole text, may exceed sb_size */
 };
 void stat_printf(struct statbuf *sb, const char *fmt, ...) __printf(2, 3);
 
@@ -25,7 +26,6 @@ struct statreport {
 	struct list_head sr_link;
 };
 void statreport_register(struct statreport *sr);	/* at boot only */
-struct statreport *statreport_find(const char *name);
 struct statreport *statreport_next(struct statreport *prev);	/* NULL: first */
 
 struct statcounter {

@@ -56,7 +56,11 @@ int thread_alloc(struct proc *p, struct thread **out)
 	thread_setup(t, p);
 	t->t_arch.at_kstack_top = (u64)t->t_kstack + KSTACK_SIZE;
 	proc_get(p);
-	if (current)
+	/*
+	 * Of user threads only: an idle thread, bound to its CPU, makes init and the kernel's
+	 * own threads, which run anywhere.
+	 */
+	if (current && current_proc() != &proc0 && p != &proc0)
 		t->t_affinity = ((struct thread *)current)->t_affinity;
 	atomic_inc(&nthreads);
 	*out = t;

@@ -43,13 +43,11 @@ struct thread {
 	u64 t_nvcsw, t_nivcsw;			/* [r] voluntary / involuntary switches */
 	u64 t_minflt, t_majflt;			/* [o] */
 	struct timer t_sleep_timer;		/* [o] waitq timeouts */
-	int t_wake_result;			/* [r] */
-	const void *t_wchan;			/* [o] code address of the call that sleeps, for ps */
-	struct waitq *t_wait_wq;		/* [o] for diagnosis */
+	const void *t_wchan;			/* [o] code address of the sleeping call */
 
-	struct pmap *t_pmap;			/* [o] loaded when it runs; NULL: kernel thread, any will do */
-	struct proc *t_proc;			/* [I] reference (exec of a non-leader changes tid only) */
-	pid_t t_tid;				/* [t] */
+	struct pmap *t_pmap;			/* [o] when it runs; NULL: any will do */
+	struct proc *t_proc;			/* [I] reference */
+	pid_t t_tid;				/* [t] exec makes it the leader's */
 	struct list_head t_link;		/* [t] proc.p_threads */
 	struct thread *t_reap_next;		/* [r] dead, switched away from, to be freed */
 	struct hlist_node t_tid_hash;		/* [t] */
@@ -61,11 +59,8 @@ struct thread {
 	u32 __user *t_set_tid;			/* [o] for TW_SET_TID */
 	u32 __user *t_clear_tid;		/* [o] zeroed and woken at exit (set_tid_address) */
 	void __user *t_robust_list;		/* [o] */
-	u64 t_robust_len;
 	struct completion *t_vfork_done;	/* [t] wakes the vfork parent, at exec or exit */
 	u32 t_fail_nth;				/* [o] fault injection: countdown, 0: off */
-	bool t_fail_hit;			/* [o] it was injected */
-	int t_exit_code;			/* [o] wait status */
 
 	void (*t_kfn)(void *);			/* [I] kernel threads */
 	void *t_karg;
@@ -88,10 +83,14 @@ int completion_wait(struct completion *c, bool killable);	/* -EINTR when killed 
 void thread_init(void);
 /* The thread of a CPU's idle loop; the boot CPU's is static. Panics when there is no memory. */
 void thread_init_idle(unsigned int cpu, struct thread **out);
-/* A thread of p: stack, FPU none, state THREAD_NEW, tid given, not yet visible. -ENOMEM, -EAGAIN. */
+/*
+ * A thread of p, one reference: stack, no FPU state, THREAD_NEW, current's affinity. Its
+ * number and its place in p_threads are the caller's. -ENOMEM.
+ */
 int thread_alloc(struct proc *p, struct thread **out);
 struct thread *thread_get(struct thread *t);
-void thread_put(struct thread *t);	/* the last frees stack and structure; a dead thread that has been switched away from */
+/* The last one frees stack and structure, of a dead thread that has been switched away from. */
+void thread_put(struct thread *t);
 /* Kernel thread; runs at once. -ENOMEM. */
 int kthread_create(void (*fn)(void *), void *arg, const char *name,
 		   struct thread **out);

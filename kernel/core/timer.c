@@ -10,7 +10,8 @@
  * nothing); it is never later than the first timer's expiry. A handler runs
  * without tq_lock, with tq_running set.
  *
- * Locks: tq_lock, interrupts off. Handlers run in interrupt context on the CPU that armed the timer.
+ * Locks: tq_lock, interrupts off. Handlers run in interrupt context on the CPU
+ * that armed the timer.
  */
 #include <kassert.h>
 #include <kernel/upcalls.h>

@@ -174,13 +174,11 @@ int waitq_sleep_as(struct waitq *wq, struct spinlock *lock,
 	KASSERT(lock_held(lock));
 	prepare_sleep(state);
 	waitq_add(wq, &w);
-	current->t_wait_wq = wq;
 	current->t_wchan = __builtin_return_address(0);
 	spin_unlock(lock);
 	err = thread_block_until(deadline);
 	waitq_remove(&w);
 	spin_lock(lock);
-	current->t_wait_wq = NULL;
 	current->t_wchan = NULL;
 	/* A wake-up that was meant for us alone must not be lost to a signal. */
 	return w.wr_woken ? 0 : err;
@@ -209,25 +207,6 @@ int waitq_sleep_killable(struct waitq *wq, struct spinlock *lock)
 void waitq_sleep_uninterruptible(struct waitq *wq, struct spinlock *lock)
 {
 	(void)waitq_sleep_as(wq, lock, THREAD_BLOCKED, false, NSEC_NEVER);
-}
-
-int waitq_sleep_mutex(struct waitq *wq, struct mutex *m, bool interruptible)
-{
-	struct waiter w = { .wr_thread = current };
-	int err;
-
-	KASSERT(mutex_held(m));
-	thread_prepare_sleep(interruptible);
-	waitq_add(wq, &w);
-	/*
-	 * The mutex may have to wake somebody, but it does not sleep when it is
-	 * released, so the announced state stands.
-	 */
-	mutex_unlock(m);
-	err = thread_block_until(NSEC_NEVER);
-	waitq_remove(&w);
-	mutex_lock(m);
-	return w.wr_woken ? 0 : err;
 }
 
 void completion_init(struct completion *c)

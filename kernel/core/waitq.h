@@ -32,9 +32,11 @@ enum thread_state {
 
 struct thread;
 struct waiter;
-struct mutex;
 
-/* Called under wq_lock, maybe in interrupt context. key: readiness mask of the waker. True: counts as woken for "wake one". */
+/*
+ * Called under wq_lock, maybe in interrupt context. key: readiness mask of the
+ * waker. True: counts as woken for "wake one".
+ */
 typedef bool (*waiter_fn)(struct waiter *w, u32 key);
 
 struct waitq {
@@ -78,8 +80,6 @@ int waitq_sleep_killable(struct waitq *wq, struct spinlock *lock);
 /* The general form: a sleeping state, and whether wake-one stops at this waiter. */
 int waitq_sleep_as(struct waitq *wq, struct spinlock *lock,
 		   enum thread_state state, bool exclusive, nsec_t deadline);
-/* The same with a sleeping mutex around the condition. */
-int waitq_sleep_mutex(struct waitq *wq, struct mutex *m, bool interruptible);
 
 void waitq_wake_all(struct waitq *wq, u32 key);
 void waitq_wake_one(struct waitq *wq, u32 key);	/* all non-exclusive and one exclusive waiter */

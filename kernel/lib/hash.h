@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hash functions: SipHash-2-4 for whatever an outsider can choose (packets,
- * sequence numbers), FNV-1a for names, and a multiplicative mix for integers
- * and pointers.
+ * sequence numbers), FNV-1a for names, and a multiplicative mix for integers.
  */
 #ifndef KERNEL_LIB_HASH_H
 #define KERNEL_LIB_HASH_H
@@ -22,11 +21,6 @@ u32 hash_name(const char *name, size_t len, u32 seed);
 static inline u64 hash_u64(u64 x, unsigned int bits)
 {
 	return ((x ^ (x >> 32)) * 0x9e3779b97f4a7c15ul) >> (64 - bits);
-}
-
-static inline u64 hash_ptr(const void *p, unsigned int bits)
-{
-	return hash_u64((uintptr_t)p, bits);
 }
 
 #endif

@@ -37,7 +37,7 @@
 #define MAX_ARG_TOTAL	MIB(6)
 #define SCRIPT_LINE	256			/* `#!` line, as on Linux 5.1 and later */
 #define SCRIPT_NESTING	5
-#define STACK_GAP_MIN	MIB(128)		/* left free for the stack below the top, at least */
+#define STACK_GAP_MIN	MIB(128)		/* left free for the stack, at least */
 #define STACK_INITIAL	(32 * PAGE_SIZE)
 #define AUXV_MAX	24
 
@@ -56,7 +56,8 @@ struct exec {
 	uid_t ex_euid;			/* after set-user-ID */
 	gid_t ex_egid;
 	bool ex_secure;
-	bool ex_unreachable;		/* run by a descriptor that exec closes: no name for an interpreter */
+	/* Run by a descriptor that exec closes: an interpreter has no name to open it by. */
+	bool ex_unreachable;
 };
 
 static int args_grow(struct arg_block *ab, size_t need)

@@ -84,7 +84,10 @@ static void hang_up_orphans(struct proc *p, struct proc *ignore)
 	}
 }
 
-/* Tell the parent, or let p vanish if it does not care. proctree_lock held. True: p is gone from the tree. */
+/*
+ * Tell the parent, or let p vanish if it does not care. proctree_lock held.
+ * True: p is gone from the tree.
+ */
 static bool notify_parent(struct proc *p)
 {
 	struct proc *parent = p->p_parent;
@@ -200,7 +203,6 @@ void thread_exit(int wait_status)
 
 	lockrank_assert_none();
 	trace(TRACE_EXIT, (u64)t->t_tid, (u64)wait_status, 0, 0);
-	t->t_exit_code = wait_status;
 	/* Robust futexes and the cleared tid need the address space; so they come first. */
 	futex_exit(t);
 	vfork_release(t);
@@ -228,7 +230,8 @@ void thread_exit(int wait_status)
 	sched_exit();
 }
 
-void proc_group_exit(int wait_status)
+/* The whole process ends, with this wait status unless another one was first. */
+static void proc_group_exit(int wait_status)
 {
 	struct proc *p = current_proc();
 

@@ -49,16 +49,17 @@ struct elf_image {
 	vaddr_t ei_base;		/* AT_BASE: of the interpreter, 0 without */
 	bool ei_exec_stack;
 };
-/* Map the program in f into the empty space vm. -ENOEXEC, -ENOMEM, -EIO, -EINVAL ... */
 /* Random multiple of the page size below 2^(bits+12); 0 with norandmaps. */
 vaddr_t elf_random_offset(unsigned int bits);
+/* Map the program in f into the empty space vm. -ENOEXEC, -ENOMEM, -EIO, -EINVAL ... */
 int elf_load(struct file *f, struct vmspace *vm, struct elf_image *img);
 
 /* exit.c */
 void thread_exit(int wait_status) __noreturn;
-/* The whole process ends with this wait status; the calling thread goes on to user_return_work(), which leaves. */
-void proc_group_exit(int wait_status);
-/* Ask all other threads of the current process to leave and wait for them. -EINTR if the process is being killed. */
+/*
+ * Ask all other threads of the current process to leave and wait for them.
+ * -EINTR if the process is being killed.
+ */
 int proc_single_thread(void);
 /* Free what fork has set up in a process that never ran, or exit leaves over. */
 void proc_drop_resources(struct proc *p);

@@ -36,7 +36,10 @@ static bool is_dying(struct proc *p)
 	return p->p_group_exit || !t || signal_fatal_pending(t);
 }
 
-/* The process to kill, or one that is dying already: it is about to give its memory back. proctree_lock held. */
+/*
+ * The process to kill, or one that is dying already: it is about to give its
+ * memory back. proctree_lock held.
+ */
 static struct proc *choose_victim(u64 *rss)
 {
 	struct proc *p, *victim = NULL;

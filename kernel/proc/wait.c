@@ -132,7 +132,10 @@ static bool child_report(const struct wait_request *rq, struct proc *child,
 	return true;
 }
 
-/* Look at all children once. 1: report in *r, *reap is set if it ends a child; 0: nothing yet; -ECHILD. */
+/*
+ * Look at all children once. 1: report in *r, *reap is set if it ends a child;
+ * 0: nothing yet; -ECHILD.
+ */
 static int scan_children(const struct wait_request *rq, struct wait_report *r,
 			 struct proc **reap)
 {

@@ -157,12 +157,14 @@ static inline void xsetbv(u32 reg, u64 v)
 
 static inline void xsave(void *area, u64 mask)
 {
-	asm volatile("xsave64 (%0)" :: "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	asm volatile("xsave64 (%0)"
+		     :: "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
 }
 
 static inline void xrstor(const void *area, u64 mask)
 {
-	asm volatile("xrstor64 (%0)" :: "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
+	asm volatile("xrstor64 (%0)"
+		     :: "r"(area), "a"((u32)mask), "d"((u32)(mask >> 32)) : "memory");
 }
 
 static inline void fxsave(void *area) { asm volatile("fxsave64 (%0)" :: "r"(area) : "memory"); }
@@ -258,7 +260,8 @@ struct cpu_features {
 extern struct cpu_features cpu_features;
 
 void cpu_init(void);			/* boot CPU: read CPUID */
-void cpu_init_cpu(void);		/* every CPU: CR0, CR4, EFER, UMIP ... as far as CPUID offers */
+/* Every CPU: CR0, CR4, EFER, UMIP ... as far as CPUID offers. */
+void cpu_init_cpu(void);
 /* 64 random bits from RDRAND; false when there is none. */
 bool cpu_rdrand(u64 *out);
 /* ACPI S5, else halt. */

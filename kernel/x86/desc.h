@@ -8,7 +8,8 @@
 
 #define KERNEL_CS	0x10
 #define KERNEL_DS	0x18
-#define USER_CS32	0x23	/* an empty descriptor: no compatibility mode; SYSRET counts from it */
+/* An empty descriptor, as there is no compatibility mode; SYSRET counts from it. */
+#define USER_CS32	0x23
 #define USER_DS		0x2b
 #define USER_CS		0x33
 #define TSS_SEL		0x40

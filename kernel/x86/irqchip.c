@@ -102,7 +102,9 @@ int irqchip_route_gsi(unsigned int gsi, bool level, bool active_low)
 	if (vec >= 0 && is_new)
 		err = ioapic_route(gsi, (unsigned int)vec, level, active_low);
 	if (err) {
+		f = spin_lock_irqsave(&vector_lock);
 		vectors[vec].ve_kind = VECTOR_FREE;
+		spin_unlock_irqrestore(&vector_lock, f);
 		return err;
 	}
 	return vec;
@@ -119,31 +121,19 @@ int irqchip_route_isa(unsigned int isa_irq)
 	return irqchip_route_gsi(o->ao_gsi, o->ao_level, o->ao_active_low);
 }
 
-static void set_mask(unsigned int vec, bool masked)
+void irqchip_unmask(unsigned int vec)
 {
+	irqflags_t f;
+
 	KASSERT(vec >= VEC_IRQ_BASE && vec < VEC_IRQ_END);
 	if (with_apic) {
 		if (vectors[vec].ve_kind == VECTOR_GSI)
-			ioapic_set_mask(vectors[vec].ve_gsi, masked);
+			ioapic_set_mask(vectors[vec].ve_gsi, false);
 		return;
 	}
-	irqflags_t f = irq_save();
-
-	if (masked)
-		pic_mask(vec - PIC_VECTOR_BASE);
-	else
-		pic_unmask(vec - PIC_VECTOR_BASE);
+	f = irq_save();
+	pic_unmask(vec - PIC_VECTOR_BASE);
 	irq_restore(f);
-}
-
-void irqchip_mask(unsigned int vec)
-{
-	set_mask(vec, true);
-}
-
-void irqchip_unmask(unsigned int vec)
-{
-	set_mask(vec, false);
 }
 
 void irqchip_eoi(unsigned int vec)

@@ -25,7 +25,6 @@
 #define KPTE_RO		(PTE_P | PTE_A | PTE_G)
 #define KPTE_RW		(KPTE_RO | PTE_W | PTE_D)
 
-#define PML4_SLOT(va)	((va) >> 39 & 511)
 #define LEVEL_SHIFT(l)	(PAGE_SHIFT + 9 * ((l) - 1))	/* of a level-l entry */
 
 static pte_t nx;			/* PTE_NX where the CPU has it */

@@ -41,13 +41,6 @@ void pic_init(void)
 	write_masks();
 }
 
-void pic_mask(unsigned int irq)
-{
-	KASSERT(irq < PIC_IRQS);
-	pic_masked |= (u16)(1u << irq);
-	write_masks();
-}
-
 void pic_unmask(unsigned int irq)
 {
 	KASSERT(irq < PIC_IRQS);

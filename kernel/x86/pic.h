@@ -12,7 +12,6 @@
 #define PIC_CASCADE	2
 
 void pic_init(void);			/* remapped, all masked */
-void pic_mask(unsigned int irq);
 void pic_unmask(unsigned int irq);
 void pic_eoi(unsigned int irq);
 /* IRQ 7 or 15 that nobody asked for; acknowledges what must be. */

@@ -27,6 +27,9 @@
 #define DR6_BREAKPOINTS	0xf
 #define DR6_RESET	0xffff0ff0UL
 
+/* The most that the CPU pushes for an exception: six words, aligned (SDM vol. 3, 6.14). */
+#define FAULT_FRAME_SIZE	64
+
 struct fixup {
 	u64 fx_insn;
 	u64 fx_resume;
@@ -169,6 +172,17 @@ static void note_fault(const struct trapframe *tf, vaddr_t addr)
 		at->at_fault_addr = addr;
 }
 
+/* Panic if the fault at addr is this CPU's kernel stack running into its guard page. */
+static void check_stack_overflow(const struct trapframe *tf, vaddr_t addr)
+{
+	u64 top = this_cpu(percpu_kstack_top);
+	u64 bottom = top - KSTACK_SIZE;
+
+	if (addr < bottom && addr >= bottom - PAGE_SIZE)
+		panic_frame(tf, "kernel stack overflow: rsp %016lx, stack %016lx to %016lx",
+			    tf->tf_rsp, bottom, top);
+}
+
 static void kernel_page_fault(struct trapframe *tf, vaddr_t addr)
 {
 	u32 err = (u32)tf->tf_err;
@@ -184,6 +198,7 @@ static void kernel_page_fault(struct trapframe *tf, vaddr_t addr)
 	} else if (page_fault(tf, addr, err)) {
 		return;
 	}
+	check_stack_overflow(tf, addr);
 	panic_frame(tf, "kernel page fault: %s %016lx (%s)",
 		    err & PF_EXEC ? "execute" : err & PF_WRITE ? "write" : "read",
 		    addr, err & PF_PRESENT ? "protection" : "not mapped");
@@ -254,23 +269,14 @@ void trap_interrupt(struct trapframe *tf)
 	this_cpu(percpu_irq_depth)--;
 }
 
-static void double_fault(const struct trapframe *tf)
-{
-	u64 top = this_cpu(percpu_kstack_top);
-	u64 bottom = top - KSTACK_SIZE;
-
-	/* The fault that could not be delivered was a push below the stack. */
-	if (tf->tf_rsp < bottom + 256 && tf->tf_rsp > bottom - PAGE_SIZE)
-		panic_frame(tf, "kernel stack overflow: rsp %016lx, stack %016lx to %016lx",
-			    tf->tf_rsp, bottom, top);
-	panic_frame(tf, "double fault");
-}
-
 /* On an IST stack; nothing may be assumed about what was interrupted. */
 void trap_paranoid(struct trapframe *tf)
 {
-	if (tf->tf_vec == VEC_DOUBLE_FAULT)
-		double_fault(tf);
+	if (tf->tf_vec == VEC_DOUBLE_FAULT) {
+		/* The frame of the first fault was pushed below rsp, and did not fit. */
+		check_stack_overflow(tf, tf->tf_rsp - FAULT_FRAME_SIZE);
+		panic_frame(tf, "double fault");
+	}
 	if (tf->tf_vec == VEC_MACHINE_CHECK)
 		panic_frame(tf, "machine check");
 	/* NMI: another CPU has panicked, or the hardware complains. */

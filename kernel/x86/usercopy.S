@@ -132,21 +132,6 @@ END usercopy_clear
 	EX	1b, 5b
 	EX	3b, 4b
 
-/* ssize_t usercopy_strnlen(rdi s, rsi max) */
-FUNC usercopy_strnlen
-	STAC
-	xorl	%eax, %eax
-1:	cmpq	%rsi, %rax
-	je	3f
-2:	cmpb	$0, (%rdi, %rax)
-	je	3f
-	incq	%rax
-	jmp	1b
-3:	CLAC
-	ret
-END usercopy_strnlen
-	EX	2b, fault_result
-
 /*
  * ssize_t usercopy_strncpy(rdi dst, rsi src, rdx max): by words while the next eight
  * bytes cannot cross into another page, where a fault would be ours and not the string's.
@@ -212,7 +197,6 @@ END \name
 .endm
 
 GET usercopy_get_u8, "movzbl (%rsi), %edx", "movb %dl, (%rdi)"
-GET usercopy_get_u16, "movzwl (%rsi), %edx", "movw %dx, (%rdi)"
 GET usercopy_get_u32, "movl (%rsi), %edx", "movl %edx, (%rdi)"
 GET usercopy_get_u64, "movq (%rsi), %rdx", "movq %rdx, (%rdi)"
 
@@ -228,8 +212,6 @@ END \name
 	EX	1b, fault_result
 .endm
 
-PUT usercopy_put_u8, "movb %sil, (%rdi)"
-PUT usercopy_put_u16, "movw %si, (%rdi)"
 PUT usercopy_put_u32, "movl %esi, (%rdi)"
 PUT usercopy_put_u64, "movq %rsi, (%rdi)"
 

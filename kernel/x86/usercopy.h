@@ -16,18 +16,16 @@ size_t usercopy_out(void __user *dst, const void *src, size_t n);
 /* Set n bytes to zero. Bytes not cleared. */
 size_t usercopy_clear(void __user *dst, size_t n);
 
-/* Length of a string without its NUL, max if there is none within max bytes, -EFAULT. */
-ssize_t usercopy_strnlen(const char __user *s, size_t max);
-/* The same, and copies it, with the NUL if it was found. */
+/*
+ * Copy a string, with its NUL if that is within max bytes. Length without the NUL, max
+ * if there is none, -EFAULT.
+ */
 ssize_t usercopy_strncpy(char *dst, const char __user *src, size_t max);
 
 /* One aligned or unaligned value. 0 or -EFAULT, *v then 0. */
 int usercopy_get_u8(u8 *v, const void __user *p);
-int usercopy_get_u16(u16 *v, const void __user *p);
 int usercopy_get_u32(u32 *v, const void __user *p);
 int usercopy_get_u64(u64 *v, const void __user *p);
-int usercopy_put_u8(void __user *p, u8 v);
-int usercopy_put_u16(void __user *p, u16 v);
 int usercopy_put_u32(void __user *p, u32 v);
 int usercopy_put_u64(void __user *p, u64 v);
 

@@ -25,6 +25,7 @@ IN = select.POLLIN | select.POLLHUP | select.POLLERR
 class Relay:
     """Moves bytes until every port is closed, that is until QEMU has ended.
 
+    stdin: a descriptor, or None: the program has its input already
     status: what the guest said, as an exit status, or None
     log: the console's output, its last LOG_MAX bytes at least
     """
@@ -37,7 +38,7 @@ class Relay:
         self.log = bytearray()
         self._lines = b""
         self._to_guest = bytearray()
-        self._stdin_open = True
+        self._stdin_open = stdin is not None
         self._open = set(range(len(running.ports)))
         self._poll = select.poll()
         self._handlers = {}
@@ -68,7 +69,7 @@ class Relay:
             self._poll.modify(self.running.ports[1], wants)
         if self.ready and self._stdin_open and not self._to_guest:
             self._poll.register(self.stdin, IN)
-        else:
+        elif self.stdin is not None:
             try:
                 self._poll.unregister(self.stdin)
             except KeyError:

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -356,13 +357,27 @@ static void usage_of_self(void)
 	CHECK_ERR(getrusage(2, &a), EINVAL);
 }
 
+/* Each byte comes when the reader sleeps for it. */
 static void context_switches_are_counted(void)
 {
 	struct rusage a, b;
+	int fd[2], n_unread = 0;
+	char c;
 
+	OK(pipe(fd));
 	OK(getrusage(RUSAGE_SELF, &a));
+	pid_t pid = xfork();
+	if (pid == 0) {
+		for (int i = 0; i < 5; i++) {
+			UNTIL(proc_state(getppid()) == 'S');
+			CHECK_EQ(write(fd[1], "x", 1), 1);
+			UNTIL(ioctl(fd[0], FIONREAD, &n_unread) == 0 && n_unread == 0);
+		}
+		_exit(0);
+	}
 	for (int i = 0; i < 5; i++)
-		brief_pause();
+		CHECK_EQ(read(fd[0], &c, 1), 1);
+	wait_ok(pid);
 	OK(getrusage(RUSAGE_SELF, &b));
 	CHECK(b.ru_nvcsw >= a.ru_nvcsw + 5);
 }

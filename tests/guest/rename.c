@@ -313,6 +313,43 @@ static void crosswise(void)
 	CHECK(there("p") && there("q"));
 }
 
+/*
+ * The same two directories as what is renamed by one process (which finds them
+ * not empty) and as where another moves files: they must be locked in one order.
+ */
+static void directories_in_two_roles(void)
+{
+	char from[8], to[8];
+	pid_t pid;
+
+	for (int d = 0; d < 4; d++) {
+		snprintf(to, sizeof(to), "%d", d);
+		OK(mkdir(to, 0755));
+		snprintf(to, sizeof(to), "%d/x", d);
+		write_file(to, "", 0);
+		snprintf(to, sizeof(to), "%d/%d", d, d);
+		write_file(to, "", 0);
+	}
+	pid = xfork();
+	for (int i = 0; i < 8000; i++) {
+		int a = i % 4, b = (a + 1 + i / 4 % 3) % 4;
+
+		if (pid) {
+			snprintf(from, sizeof(from), "%d", a);
+			snprintf(to, sizeof(to), "%d", b);
+			CHECK_ERR(rename(from, to), ENOTEMPTY);
+		} else {
+			snprintf(from, sizeof(from), "%d/%d", a, a);
+			snprintf(to, sizeof(to), "%d/%d", b, a);
+			OK(rename(from, to));
+			OK(rename(to, from));
+		}
+	}
+	if (pid == 0)
+		_exit(0);
+	wait_ok(pid);
+}
+
 static const struct tap_case cases[] = {
 	{ "file_to_new_name", file_to_new_name, 0 },
 	{ "file_over_file", file_over_file, 0 },
@@ -330,6 +367,7 @@ static const struct tap_case cases[] = {
 	{ "race", race, 0 },
 	{ "replacing_is_atomic", replacing_is_atomic, 0 },
 	{ "crosswise", crosswise, 0 },
+	{ "directories_in_two_roles", directories_in_two_roles, 0 },
 };
 
 TAP_MAIN(cases)

@@ -100,8 +100,11 @@ class Machine:
 
 def program_cat(machine):
     machine.line("ready")
-    for data in machine.frames():
-        machine.port(1).sendall(data)
+    if "run/guest/stdin" in machine.files:
+        machine.port(1).sendall(machine.files["run/guest/stdin"])
+    else:
+        for data in machine.frames():
+            machine.port(1).sendall(data)
     machine.line("exit 0")
     machine.power_off()
 

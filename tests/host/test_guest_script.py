@@ -70,12 +70,18 @@ class Streams(GuestCase):
         self.assertEqual((done.returncode, done.stdout), (0, b""))
 
     def test_regular_file_as_stdin(self):
-        name = self.path("input", b"some lines\n" * 1000)
-        with open(name, "rb") as stream:
-            done = subprocess.run([GUEST, "cat"], stdin=stream, timeout=30,
-                                  env=self.environment(), capture_output=True,
-                                  check=False)
-        self.assertEqual(done.stdout, b"some lines\n" * 1000)
+        lines = b"some lines\n" * 100000
+        name = self.path("input", lines)
+        for memory, used in (("4", 0), ("128", 11)):    # streamed, shipped
+            with self.subTest(memory=memory), open(name, "rb") as stream:
+                os.lseek(stream.fileno(), used, os.SEEK_SET)
+                done = subprocess.run([GUEST, "--mem", memory, "cat"],
+                                      stdin=stream, timeout=30,
+                                      env=self.environment(),
+                                      capture_output=True, check=False)
+                self.assertEqual(done.stdout, lines[used:])
+                self.assertEqual(os.lseek(stream.fileno(), 0, os.SEEK_CUR),
+                                 len(lines))
 
     def test_stderr_is_apart(self):
         self.assertEqual(self.guest("exit", "0"), (0, b"", b"to stderr\n"))

@@ -10,8 +10,10 @@ import glob
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import namedtuple
 
@@ -35,6 +37,7 @@ class Report:
 
     def __init__(self, name):
         self.leaves = []
+        self.remarks = []       # shown even when all is well
         folder = os.path.join(BUILD, "test-logs")
         os.makedirs(folder, exist_ok=True)
         self.log_name = os.path.join(folder, name + ".log")
@@ -76,15 +79,21 @@ class Report:
         if result.status and all(leaf.state != "failed" for leaf in leaves):
             self.failed(name, explain(result))
 
-    def run(self, command, data=b"", timeout=60):
-        """Runs a command to its end; a time-out counts as status 124. While it
-        runs, its output is in files beside the log."""
+    def run(self, command, data=b"", timeout=60, as_file=False):
+        """Runs a command to its end; a time-out counts as status 124. data is
+        its stdin, by a pipe or as a file. While the command runs, its output
+        is in files beside the log."""
         command = [str(word) for word in command]
         self._log.write(f"$ {' '.join(command)}\n".encode())
         self._log.flush()
         with open(self.log_name + ".out", "w+b") as out, \
-                open(self.log_name + ".err", "w+b") as err:
-            status = self._wait(command, data, timeout * PATIENCE, out, err)
+                open(self.log_name + ".err", "w+b") as err, \
+                tempfile.TemporaryFile() as stdin:
+            if as_file:
+                stdin.write(data)
+                stdin.seek(0)
+            status = self._wait(command, stdin if as_file else data,
+                                timeout * PATIENCE, out, err)
             out.seek(0)
             err.seek(0)
             result = Result(status, out.read(), err.read())
@@ -94,13 +103,14 @@ class Report:
                         f"[status {result.status}]\n".encode())
         return result
 
-    def _wait(self, command, data, seconds, out, err):
+    def _wait(self, command, stdin, seconds, out, err):
         """The command has a session of its own, which dies as a whole."""
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE,
-                                   stdout=out, stderr=err,
+        piped = isinstance(stdin, bytes)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=err,
+                                   stdin=subprocess.PIPE if piped else stdin,
                                    start_new_session=True)
         try:
-            process.communicate(data, timeout=seconds)
+            process.communicate(stdin if piped else None, timeout=seconds)
             return process.returncode
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -231,6 +241,22 @@ def static_binaries(report):
         0, b"f\nh\nl\n5\n1\n1\n")
 
 
+def own_program(report):
+    """A program that somebody has written, with either C library."""
+    wanted = b"10000 10000 50\n2 1.732051 Function not implemented\ny\n"
+    with tempfile.TemporaryDirectory(prefix="cutaway-test-") as folder:
+        for library, compiler in (("glibc", "gcc"), ("musl", "musl-gcc")):
+            path = os.path.join(folder, library)
+            built = report.run([compiler, "-static", "-O2", "-o", path,
+                                "tests/host/own_program.c", "-lm", "-pthread"])
+            report.check(f"{library}: built", built.status == 0, built)
+            for cpus in ("1", "2", "4"):
+                expect(report, f"{library}: 50 threads on {cpus} CPUs",
+                       report.guest("--smp", cpus, "--add",
+                                    f"{path}:/bin/mine", "--", "mine", "3"),
+                       42, wanted)
+
+
 def statuses(report):
     """What scripts/guest promises to a caller."""
     shell = ("--", "/bin/sh", "-c")
@@ -238,6 +264,7 @@ def statuses(report):
             ("true", ("--", "true"), 0),
             ("false", ("--", "false"), 1),
             ("exit 42", (*shell, "exit 42"), 42),
+            ("exit 255", (*shell, "exit 255"), 255),
             ("SIGSEGV", (*shell, "kill -SEGV $$"), 128 + signal.SIGSEGV),
             ("SIGKILL", (*shell, "kill -9 $$"), 128 + signal.SIGKILL),
             ("not found", ("--", "/bin/no-such-program"), 127),
@@ -257,6 +284,9 @@ def streams(report):
     data = bytes(range(256)) * 256
     expect(report, "64 KiB of every byte through cat",
            report.guest("--", "cat", data=data), 0, data)
+    data = os.urandom(1000000)
+    expect(report, "a file as stdin", report.run(
+        [GUEST, "--", "cat"], data, as_file=True), 0, data)
     result = report.guest("--", "/bin/sh", "-c", "echo out; echo err >&2")
     report.check("stderr is apart", result == Result(0, b"out\n", b"err\n"),
                  result)
@@ -310,6 +340,62 @@ def keyboard(report, *options):
         report.note(terminal.log)
 
 
+def debugger(report):
+    """`make gdb` with a QEMU of its own, and on the one of `make debug`."""
+    to_kmain = ["scripts/gdb/start", "-batch", "-ex", "continue", "-ex",
+                "backtrace"]
+    result = report.run(to_kmain)
+    report.check("gdb alone stops in kmain", result.status == 0 and
+                 b"Breakpoint 1, kmain" in result.out and
+                 b"boot.S:" in result.out, result)
+    terminal = console.Console(["scripts/run", "--wait-gdb"], ROOT)
+    try:
+        terminal.expect(rb"QEMU waits")
+        wait_for_listener(os.path.join(BUILD, "gdb.sock"))
+        result = report.run(to_kmain)
+        report.check("gdb attaches", b"Breakpoint 1, kmain" in result.out,
+                     result)
+        terminal.expect(console.PROMPT, 60 * PATIENCE)
+        report.passed("the guest goes on when gdb has gone")
+    except console.NotSeen as error:
+        report.failed("not seen", error.args[0].decode("utf-8", "replace"))
+    finally:
+        terminal.close()
+        report.note(terminal.log)
+
+
+def wait_for_listener(path):
+    """Until somebody listens on that Unix socket, at most 10 seconds."""
+    for _ in range(100):
+        with open("/proc/net/unix", encoding="utf-8") as sockets:
+            if f" {path}\n" in sockets.read():
+                return
+        time.sleep(0.1)
+
+
+def boot_times(report):
+    """QEMU's start to the prompt, on a quiet host please."""
+    for name, options in (("fast boot", ()), ("GRUB by BIOS", ("--iso",)),
+                          ("GRUB by UEFI", ("--uefi",))):
+        times = [boot_time(report, options) for _ in range(5)]
+        report.passed(name)
+        report.remarks.append(f"{name:13} {statistics.median(times):.2f} s "
+                              f"to the prompt ({min(times):.2f} to "
+                              f"{max(times):.2f})")
+
+
+def boot_time(report, options):
+    terminal = console.Console(["scripts/run", *options], ROOT)
+    try:
+        terminal.expect(rb"Booting\.")
+        start = time.monotonic()
+        terminal.expect(console.PROMPT, 60 * PATIENCE)
+        return time.monotonic() - start
+    finally:
+        terminal.close()
+        report.note(terminal.log)
+
+
 def boot(report, *options):
     """A way to boot: the keyboard on the image of `make iso`, then an image
     made for the run with the pipeline, and one test program."""
@@ -322,6 +408,8 @@ def boot(report, *options):
 SUITES = (
     Suite("debug-smp2", "in-guest tests, debug kernel, two CPUs", in_guest,
           ("--debug", "--smp", "2")),
+    Suite("ubsan", "in-guest tests, kernel under UBSan, two CPUs", in_guest,
+          ("--san", "--smp", "2")),
     Suite("smp2", "in-guest tests, two CPUs", in_guest, ("--smp", "2")),
     Suite("smp1", "in-guest tests, one CPU", in_guest),
     Suite("nolapic", "in-guest tests on PIC and PIT", in_guest,
@@ -331,14 +419,17 @@ SUITES = (
     Suite("host", "our own tools", host),
     Suite("unit", "pure code on the host under ASan and UBSan", unit),
     Suite("binaries", "static programs of Debian", static_binaries),
+    Suite("own", "a program of the user's own, glibc and musl", own_program),
     Suite("statuses", "exit statuses of scripts/guest", statuses),
     Suite("streams", "stdin, stdout, stderr, arguments", streams),
     Suite("shell", "our sh: tests/guest/scripts", shell),
     Suite("pipeline", "the lecture's pipeline in sh and ash", pipeline),
     Suite("mem16", "the pipeline in 16 MiB", pipeline, ("--mem", "16")),
     Suite("keyboard", "scripts/run at a terminal", keyboard),
+    Suite("debugger", "make gdb and make debug", debugger),
     Suite("layers", "no file reaches upwards", layers),
     Suite("docs", "references in the documents", docs),
+    Suite("times", "how long it takes to the prompt", boot_times, (), False),
     Suite("linux", "in-guest programs on this machine's Linux", linux, (),
           False),
 )

@@ -396,7 +396,7 @@ static void settle_environment(void)
 		dup2(null, 0);
 		close(null);
 	}
-	/* What the harness will need is there before the first reading: its timer, and all its pages. */
+	/* Before the first reading the harness has what it will need: its timer, its pages. */
 	alarm(default_timeout);
 	alarm(0);
 	if (mlockall(MCL_CURRENT) == 0)

@@ -19,6 +19,7 @@
 #define MAX_COUNTERS 24
 #define RETRY_NS 5000000
 #define RETRIES 400
+#define SETTLE_TRIES 50
 
 struct counters {
 	int n;
@@ -73,6 +74,24 @@ static bool read_counters(struct counters *out)
 	return out->n > 0;
 }
 
+/*
+ * The counters belong to several CPUs and are not read at one instant: a page on
+ * its way from one to the other may be missed. Two readings that agree are good.
+ */
+static bool read_settled(struct counters *out)
+{
+	static struct counters before;
+
+	if (!read_counters(out))
+		return false;
+	for (int i = 0; i < SETTLE_TRIES; i++) {
+		before = *out;
+		if (!read_counters(out) || !memcmp(&before, out, sizeof(before)))
+			break;
+	}
+	return out->n > 0;
+}
+
 static void pause_briefly(void)
 {
 	const struct timespec ts = { .tv_nsec = RETRY_NS };
@@ -82,13 +101,10 @@ static void pause_briefly(void)
 
 void tap_leak_before(void)
 {
-	if (!read_counters(&now))
+	if (!read_settled(&now))
 		return;
-	if (base.n == 0) {
-		/* The first reading brings the files' own objects into being. */
-		read_counters(&now);
+	if (base.n == 0)
 		base = now;
-	}
 	for (int i = 0; i < now.n && i < base.n; i++)
 		if (now.c[i].value < base.c[i].value)
 			base.c[i].value = now.c[i].value;
