@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
 #
-# Builds the kernel, the user programs, the boot archive and the ISO image, all
-# of it below $(O).
+# Builds kernel, user programs, boot archive and ISO image, all below $(O).
 #
-# The kernel has three variants, each in a folder of its own: release ($(O)),
-# debug ($(O)/debug), and with the undefined-behaviour sanitizer ($(O)/ubsan).
+# The kernel's variants: release in $(O), debug in $(O)/debug, ubsan in $(O)/ubsan.
 # DEBUG=1 or SAN=ubsan picks the one that all, run, debug, gdb and iso use.
 #
 #: make run         build what is missing and boot to a shell, right here
 #: make test        all tests; T="NAME..." runs some, T=list names them
 #: make test-linux  the in-guest test programs on this host's Linux
+#: make bench       the same program here and on Linux; writes docs/bench.md
 #: make unit        unit tests on the host, under ASan and UBSan
 #: make layers      does a file reach upwards? (tests/layers.txt)
 #: make debug       boot with QEMU waiting for GDB; then, elsewhere:
@@ -17,8 +16,7 @@
 #: make iso         an image that boots by BIOS and by UEFI
 #: make all         kernel and boot archive
 #: make setup       check the tools, install what is missing
-#: make clean       remove what was built
-#: make compile_commands.json   for editors
+#: make clean       remove what was built;  make compile_commands.json  for editors
 #:
 #: DEBUG=1  kernel with lock checks   SAN=ubsan  with UBSan
 #: V=1      show the commands         O=DIR      build there, not in build/
@@ -49,7 +47,7 @@ MAKEFLAGS	+= --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help run test test-linux unit layers debug gdb iso clean setup
-.PHONY: kernels user compile_commands.json FORCE
+.PHONY: kernels user bench compile_commands.json FORCE
 
 all: $(K)/cutaway.elf $(O)/initrd.cpio
 help:
@@ -189,6 +187,8 @@ test: kernels user $(O)/initrd.cpio $(O)/cutaway.iso $(UNITS)
 	@$(PYTHON) tests/run_all.py $(T)
 test-linux: $(TBINS)
 	@$(PYTHON) tests/run_all.py linux
+bench: all $(O)/cutaway.iso
+	@scripts/bench $(BENCH)
 run debug: all
 	@scripts/run $(if $(filter debug,$@),--wait-gdb)
 gdb: all

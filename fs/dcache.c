@@ -321,12 +321,20 @@ void dentry_move(struct dentry *d, struct dentry *p, struct dentry *victim)
 	struct bucket *from = bucket_of(d->d_hashval), *to = bucket_of(p->d_hashval);
 
 	KASSERT(hlist_unlinked(&p->d_hash));
+	KASSERT(!victim || victim->d_hashval == p->d_hashval);
 	spin_lock(&dcache_lock);
+	/*
+	 * The victim leaves and d comes under one hold of their bucket's lock:
+	 * whoever looks for the name finds one of them.
+	 */
+	buckets_lock(from, to);
 	if (victim) {
 		flag_set(victim, DENTRY_DELETED);
-		dentry_unlink_locked(victim);
+		KASSERT(!hlist_unlinked(&victim->d_hash));
+		hlist_del(&victim->d_hash);
+		list_del(&victim->d_sibling);
+		list_del(&victim->d_lru);
 	}
-	buckets_lock(from, to);
 	hlist_del(&d->d_hash);
 	list_del(&d->d_sibling);
 	swap_names(d, p);

@@ -30,6 +30,7 @@ struct counters {
 };
 
 static struct counters base, now;
+static char slabs_base[16384], slabs_now[16384];
 
 static void drop_caches(void)
 {
@@ -99,6 +100,45 @@ static void pause_briefly(void)
 	nanosleep(&ts, NULL);
 }
 
+/* /proc/slabinfo, to say in which cache the objects are that a leak has left. */
+static void read_slabinfo(char *text, size_t size)
+{
+	int fd = open("/proc/slabinfo", O_RDONLY);
+	size_t have = 0;
+	ssize_t n;
+
+	while (fd >= 0 && have < size - 1 &&
+	       (n = read(fd, text + have, size - 1 - have)) > 0)
+		have += n;
+	text[have] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Number of objects in use in the cache with this name, -1 if it is not listed. */
+static long active_objects(const char *text, const char *name, size_t len)
+{
+	for (const char *p = text; p && *p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (!strncmp(p, name, len) && p[len] == ' ')
+			return strtol(p + len, NULL, 10);
+	}
+	return -1;
+}
+
+static void show_changed_caches(void)
+{
+	read_slabinfo(slabs_now, sizeof(slabs_now));
+	for (const char *p = slabs_now; p && *p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		size_t len = strcspn(p, " \n");
+		long then = active_objects(slabs_base, p, len);
+		long active = active_objects(slabs_now, p, len);
+		if (len && then != active)
+			tap_diag("slab %.*s: %ld %ld", (int)len, p, then, active);
+	}
+}
+
 void tap_leak_before(void)
 {
 	if (!read_settled(&now))
@@ -108,6 +148,7 @@ void tap_leak_before(void)
 	for (int i = 0; i < now.n && i < base.n; i++)
 		if (now.c[i].value < base.c[i].value)
 			base.c[i].value = now.c[i].value;
+	read_slabinfo(slabs_base, sizeof(slabs_base));
 }
 
 static bool back_to_base(void)
@@ -135,5 +176,6 @@ bool tap_leak_after(void)
 			base.c[i].value = now.c[i].value;
 		}
 	}
+	show_changed_caches();
 	return false;
 }
