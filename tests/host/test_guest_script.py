@@ -212,7 +212,7 @@ class Options(GuestCase):
         _, out, _ = self.guest("--smp", "3", "--mem=77", "--append", "one",
                                "--append", "two=2", "--qemu",
                                "-device 'x y'", "show")
-        for words in (rb"-smp 3 ", rb"-m 77 ", rb"-append one two=2 ",
+        for words in (rb"-smp 3 ", rb"-m 77 ", rb"-append loglevel=7 one two=2 ",
                       rb"-device x y\n"):
             self.assertRegex(out, words)
 
