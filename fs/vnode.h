@@ -90,6 +90,14 @@ struct vattr {
 	struct vtime va_atime, va_mtime;
 };
 
+/* A stretch of a file and where it lies on the file system's device. */
+struct blkrun {
+	u64 br_sector;			/* 512-byte sector of the device; BLKRUN_HOLE */
+	u64 br_bytes;			/* from the asked position on; a multiple of the block size */
+	bool br_fresh;			/* allocated just now: not on disk yet, contents undefined */
+};
+#define BLKRUN_HOLE	(~0ul)
+
 /*
  * dir is locked for writing by the caller (lookup, readdir: reading);
  * permission is checked before. name is not NUL-terminated. All may sleep. NULL
@@ -133,6 +141,13 @@ struct vnode_ops {
 	 * is 0).
 	 */
 	void (*vo_inactive)(struct vnode *vn);
+	/*
+	 * Regular files on a block device: the run that holds byte pos (a multiple of the block
+	 * size), at most len bytes long. create: allocate what is missing, in the running
+	 * transaction; -ENOSPC, -EDQUOT, -EIO, -EFBIG. No lock of pages held. fs/pageio.c
+	 * reads and writes pages through this.
+	 */
+	int (*vo_bmap)(struct vnode *vn, u64 pos, u64 len, bool create, struct blkrun *run);
 };
 
 void vnode_cache_init(void);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Block devices. Users (page cache, bufcache, journal, swap, /dev nodes) submit bios; blkdev.c
+ * turns them into requests - neighbours merged, sorted by an elevator - and hands those to the
+ * driver, which completes them from its interrupt. A partition is a blkdev whose bios are
+ * shifted and passed on to its disk.
+ *
+ *	bio --blk_submit--> plug of the thread, or queue of the disk --bd_ops->queue--> driver
+ *	    <--b_done------ blk_complete <------------------------- interrupt
+ *
+ * Order: none between requests that are in flight together. Who needs one waits for completion,
+ * and for durability issues a flush (BIO_FLUSH, or BIO_PREFLUSH and BIO_FUA on a write).
+ *
+ * Legend: [I] immutable, [q] bd_lock, [o] owner: the submitter before blk_submit() and after
+ * b_done, the block layer in between.
+ */
+#ifndef FS_BLKDEV_H
+#define FS_BLKDEV_H
+
+#include <list.h>
+#include <types.h>
+#include "kernel/core/spinlock.h"
+#include "kernel/core/waitq.h"
+#include "kernel/x86/clock.h"
+
+#define SECTOR_SHIFT	9
+#define SECTOR_SIZE	512u
+
+struct blkdev;
+struct page;
+
+enum bio_op { BIO_READ, BIO_WRITE, BIO_FLUSH, BIO_DISCARD };
+
+/* b_flags */
+#define BIO_FUA		0x01		/* write: done means on the medium */
+#define BIO_PREFLUSH	0x02		/* write: first flush what was completed before */
+#define BIO_SYNC	0x04		/* somebody waits: ahead of write-back in the elevator */
+#define BIO_RAHEAD	0x08		/* read-ahead: fail rather than retry */
+
+struct bio_seg {
+	struct page *bs_page;
+	u32 bs_offset, bs_len;		/* within the page; multiples of SECTOR_SIZE */
+};
+
+struct bio {
+	struct list_head b_link;	/* [o] */
+	struct blkdev *b_dev;		/* [o] */
+	u8 b_op, b_flags;		/* [o] */
+	u16 b_nsegs;			/* [o] */
+	int b_error;			/* [o] 0 or -errno, when b_done runs */
+	u64 b_sector;			/* [o] of b_dev; blk_submit() makes it the disk's */
+	u32 b_bytes;			/* [o] sum of the segments; of the range for a discard */
+	struct bio_seg *b_segs;		/* [o] the submitter's; lives until b_done */
+	/*
+	 * Runs once, in interrupt context or in the submitter's: short, no sleep, no locks but
+	 * those that interrupts may take. The bio is the submitter's again and may be freed.
+	 */
+	void (*b_done)(struct bio *b);
+	void *b_private;		/* [o] the submitter's */
+};
+
+/* One command to the disk: merged bios of one operation on ascending neighbouring sectors. */
+struct blk_request {
+	struct list_head rq_link;	/* [q] queued, then the driver's */
+	struct list_head rq_bios;	/* [o] in order of sectors */
+	struct blkdev *rq_dev;		/* [I] the disk, never a partition */
+	u8 rq_op, rq_flags;		/* [I] BIO_FUA kept, BIO_PREFLUSH already done */
+	u16 rq_nsegs;			/* segments in all, at most bd_max_segs */
+	u64 rq_sector;			/* first sector on the disk */
+	u32 rq_sectors;
+	u32 rq_retries;			/* the driver's */
+	nsec_t rq_queued, rq_deadline;	/* for statistics; when the driver gives up on it */
+	void *rq_driver;		/* the driver's */
+};
+
+/* The driver's side. */
+struct blk_ops {
+	/*
+	 * Start rq. True: taken, blk_complete() will follow. False: no free command slot now;
+	 * the block layer tries again after the next blk_complete(). bd_lock held, interrupts
+	 * off.
+	 */
+	bool (*bo_start)(struct blkdev *bd, struct blk_request *rq);
+};
+
+struct blk_stats {			/* as in /proc/diskstats; [q] */
+	u64 ios, merges, sectors, nsec;
+};
+
+struct blkdev {
+	const char *bd_name;		/* [I] "sda", "sda1" */
+	u64 bd_dev;			/* [I] st_rdev */
+	u64 bd_sectors;			/* [I] size */
+	u32 bd_block_size;		/* [I] logical block, bytes (512) */
+	u32 bd_max_segs, bd_max_sectors;/* [I] of one request */
+	bool bd_readonly, bd_can_fua, bd_can_discard, bd_write_cache;	/* [I] */
+	struct blkdev *bd_disk;		/* [I] of a partition; a disk: itself */
+	u64 bd_start;			/* [I] of a partition, in sectors */
+	unsigned int bd_partno;		/* [I] 0: the disk */
+	const struct blk_ops *bd_ops;	/* [I] disks only */
+	void *bd_driver;		/* [I] */
+	struct spinlock bd_lock;	/* queue; taken from interrupts */
+	struct list_head bd_queue;	/* [q] requests not started */
+	unsigned int bd_inflight;	/* [q] */
+	struct blk_stats bd_stats[4];	/* [q] by enum bio_op; partitions count their own */
+	struct list_head bd_link;	/* [blkdev_list_lock] */
+	struct vnode *bd_vnode;		/* [I] holds the device's pages: /dev/NAME and bufcache */
+	void *bd_holder;		/* [blkdev_list_lock] mounted super block or swap: exclusive */
+};
+
+/* Enter a disk, read its partition table, make /dev nodes. May sleep. -EEXIST, -ENOMEM. */
+int blkdev_register(struct blkdev *bd);
+/* By device number or by name ("sda1", "/dev/sda1"); NULL. Devices are never removed. */
+struct blkdev *blkdev_by_dev(u64 dev);
+struct blkdev *blkdev_by_name(const char *name);
+/* All in order of registration; NULL: first. */
+struct blkdev *blkdev_next(struct blkdev *prev);
+/* Exclusive use (mount, swapon). -EBUSY. */
+int blkdev_claim(struct blkdev *bd, void *holder);
+void blkdev_release(struct blkdev *bd, void *holder);
+
+/* Hand over a bio; b_done always follows, with -EIO for a range outside the device. No spin
+ * lock held but those that interrupts may take; does not sleep. */
+void blk_submit(struct bio *b);
+/* The same and wait; b_done and b_private are ours. b_error. */
+int blk_submit_wait(struct bio *b);
+/* n pages' worth and less: read or write bytes at sector of one page, and wait. */
+int blk_rw_page(struct blkdev *bd, enum bio_op op, u8 flags, u64 sector,
+		struct page *pg, u32 offset, u32 len);
+/* Everything completed so far is on the medium afterwards. May sleep. -EIO. */
+int blk_flush(struct blkdev *bd);
+/* Between these the thread's bios are collected, then sorted and merged in one go; nests.
+ * Sleeping on a bio unplugs by itself. */
+void blk_plug(void);
+void blk_unplug(void);
+
+/* From the driver's interrupt: rq is through. Starts what waits. */
+void blk_complete(struct blk_request *rq, int error);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Buffers: blocks of a device that hold a file system's metadata. A buffer's bytes lie in the
+ * page cache of the device itself (bd_vnode), so that reading /dev/sda1 shows them.
+ *
+ *	buf_read/buf_get --> referenced --buf_dirty--> flusher or buf_write --> clean
+ *
+ * A file system with a journal does not use buf_dirty() at once: the journal holds the buffer
+ * (buf_pin) and calls buf_dirty() when the transaction has been committed.
+ *
+ * Legend: [a] atomic, [b] the bufcache's lock, [l] buf_lock().
+ */
+#ifndef FS_BUFCACHE_H
+#define FS_BUFCACHE_H
+
+#include <atomic.h>
+#include <list.h>
+#include <types.h>
+
+struct blkdev;
+struct page;
+
+/* b_state bits, [b] */
+#define BUF_UPTODATE	0x01
+#define BUF_DIRTY	0x02		/* to be written home by the flusher */
+#define BUF_BUSY	0x04		/* being read or written */
+#define BUF_PINNED	0x08		/* the journal's: not to be written home yet */
+#define BUF_ERROR	0x10		/* the last write home failed */
+
+struct buf {
+	atomic_t b_ref;			/* [a] */
+	u32 b_state;
+	struct blkdev *b_blkdev;
+	u64 b_blockno;			/* in units of b_size */
+	u32 b_size;			/* 1024, 2048 or 4096 */
+	u8 *b_data;			/* b_size bytes, in b_page */
+	struct page *b_page;		/* reference */
+	void *b_journal;		/* the journal's, NULL: none of its business */
+	struct hlist_node b_hash;
+	struct list_head b_lru;		/* unused ones */
+	struct list_head b_dirty;	/* of the device, oldest first */
+};
+
+/* The block, up to date, referenced. Sleeps. -EIO, -ENOMEM. */
+int buf_read(struct blkdev *bd, u64 blockno, u32 size, struct buf **out);
+/* The same without reading: the caller overwrites all of it (zeroed when it was not cached). */
+int buf_get(struct blkdev *bd, u64 blockno, u32 size, struct buf **out);
+/* Only if it is cached; NULL. */
+struct buf *buf_find(struct blkdev *bd, u64 blockno, u32 size);
+/* Start reading, do not wait. */
+void buf_readahead(struct blkdev *bd, u64 blockno, u32 size, unsigned int n);
+void buf_hold(struct buf *b);
+void buf_put(struct buf *b);
+/* The contents changed and may be written home from now on. Any context that may take spin
+ * locks. */
+void buf_dirty(struct buf *b);
+/* The contents changed but must not be written home before buf_unpin(); the state nests with
+ * BUF_DIRTY of earlier changes: a dirty buffer that is pinned stays where it is. */
+void buf_pin(struct buf *b);
+void buf_unpin(struct buf *b);
+/* Write now and wait. -EIO. */
+int buf_write(struct buf *b);
+/* Start writing n buffers and wait for all; first error. */
+int buf_write_many(struct buf **bufs, unsigned int n);
+/* Forget the block: freed on disk; never written home. Cached pages of files are no business of
+ * this. */
+void buf_forget(struct blkdev *bd, u64 blockno, u32 size);
+/* All dirty, unpinned buffers of the device: write and wait. First error. */
+int buf_sync(struct blkdev *bd);
+/* At unmount: drop all buffers of the device; none is referenced or dirty. */
+void buf_invalidate(struct blkdev *bd);
+/* Free up to n pages' worth of clean, unused buffers. Returns pages. */
+unsigned long buf_shrink(unsigned long n);
+
+#endif
