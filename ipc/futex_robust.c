@@ -11,6 +11,7 @@
 #include <kassert.h>
 #include "ipc/futex.h"
 #include "kernel/core/proc.h"
+#include "mm/space.h"
 #include "mm/uaccess.h"
 
 /* Bit 0 of a list pointer marks a priority-inheriting mutex. */
@@ -71,6 +72,12 @@ static void robust_walk(struct thread *t)
 				 pending & ENTRY_PI, true);
 }
 
+/* Does anybody else see the current process's memory: a thread, or a process it shares it with? */
+static bool memory_shared(const struct proc *p)
+{
+	return READ_ONCE(p->p_nthreads) > 1 || refcount_get(&p->p_vm->vm_ref) > 1;
+}
+
 void futex_exit(struct thread *t)
 {
 	u32 __user *tid = (u32 __user *)t->t_clear_tid;
@@ -82,7 +89,7 @@ void futex_exit(struct thread *t)
 		robust_walk(t);
 	t->t_robust_list = NULL;
 	t->t_clear_tid = NULL;
-	if (tid && !put_user_u32(tid, 0))
+	if (tid && memory_shared(t->t_proc) && !put_user_u32(tid, 0))
 		(void)futex_wake(tid, false, 1, FUTEX_BITSET_MATCH_ANY);
 }
 

@@ -21,6 +21,7 @@
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/vnode.h"
+#include "ipc/futex.h"
 #include "ipc/signal.h"
 #include "kernel/core/proc.h"
 #include "kernel/core/trace.h"
@@ -506,6 +507,8 @@ static void exec_commit(struct exec *ex, struct vmspace *vm, vaddr_t sp, struct 
 	struct proc *p = t->t_proc;
 	struct vmspace *old;
 
+	/* The last that is done in the old memory. */
+	futex_exit(t);
 	/* /proc must not see the new memory with the old identity. */
 	mutex_lock(&p->p_execlock);
 	old = vmspace_switch(vm);
@@ -518,8 +521,6 @@ static void exec_commit(struct exec *ex, struct vmspace *vm, vaddr_t sp, struct 
 	signal_exec(p);
 	set_program(p, ex);
 	forget_exit_signals(p);
-	t->t_clear_tid = NULL;
-	t->t_robust_list = NULL;
 	fpu_reset();
 	trace(TRACE_EXEC, (u64)p->p_pid, 0, 0, 0);
 	arch_exec_frame(arch_user_frame(&t->t_arch), ex->ex_img.ei_entry, sp);

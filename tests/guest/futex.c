@@ -378,6 +378,25 @@ static void robust_list(void)
 	CHECK_ERR(syscall(SYS_set_robust_list, NULL, 8), EINVAL);
 }
 
+static void exec_with_locks(void *arg)
+{
+	die_with_locks(arg);
+	execl("/bin/true", "true", (char *)NULL);
+	FAIL("exec: errno %d", errno);
+}
+
+/* exec(2) leaves the memory that the list lies in, as an exit does. */
+static void robust_list_at_exec(void)
+{
+	struct robust_lock *l = shared_alloc(PAGE);
+
+	l[3].word = 12345;
+	wait_ok(spawn(exec_with_locks, l));
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(l[i].word, 0x40000000);
+	CHECK_EQ(l[3].word, 12345);
+}
+
 static void garbage_robust_list(void *arg)
 {
 	OK(syscall(SYS_set_robust_list, arg, sizeof(struct robust_head)));
@@ -463,6 +482,7 @@ static const struct tap_case cases[] = {
 	{ "cleared_and_woken", cleared_and_woken, 0 },
 	{ "set_tid_address_of_process", set_tid_address_of_process, 0 },
 	{ "robust_list", robust_list, 0 },
+	{ "robust_list_at_exec", robust_list_at_exec, 0 },
 	{ "robust_list_of_garbage", robust_list_of_garbage, 0 },
 	{ "robust_mutex", robust_mutex, 0 },
 };
