@@ -183,7 +183,7 @@ unit: $(UNITS)
 	@$(PYTHON) tests/run_all.py unit
 layers: kernels
 	@$(PYTHON) tests/check_layers.py --nm $(CROSS_COMPILE)nm $(O)/obj
-test: kernels user $(O)/initrd.cpio $(O)/cutaway.iso $(UNITS)
+test: $(if $(filter list,$(T)),,kernels user $(O)/initrd.cpio $(O)/cutaway.iso $(UNITS))
 	@$(PYTHON) tests/run_all.py $(T)
 test-linux: $(TBINS)
 	@$(PYTHON) tests/run_all.py linux
