@@ -180,10 +180,28 @@ void pf_text_stat(struct statbuf *sb)
 
 /* ---- devices and file systems ---- */
 
+static void show_irq_counts(struct statbuf *sb, unsigned int vec)
+{
+	u64 n;
+
+	for (unsigned int cpu = 0; cpu < ncpus; cpu++) {
+		(void)irq_stat(vec, cpu, &n);
+		stat_printf(sb, " %10lu", n);
+	}
+}
+
+/* Device interrupts by vector, then those that CPUs and their timers send. */
 void pf_text_interrupts(struct statbuf *sb)
 {
+	static const struct {
+		unsigned int vec;
+		const char *abbr, *text;
+	} local[] = {
+		{ VEC_TIMER, "LOC", "Local timer interrupts" },
+		{ VEC_RESCHED, "RES", "Rescheduling interrupts" },
+		{ VEC_CALL, "CAL", "Function call interrupts" },
+	};
 	const char *name;
-	u64 n;
 
 	stat_printf(sb, "    ");
 	for (unsigned int cpu = 0; cpu < ncpus; cpu++)
@@ -194,11 +212,13 @@ void pf_text_interrupts(struct statbuf *sb)
 		if (!name)
 			continue;
 		stat_printf(sb, "%3u:", vec);
-		for (unsigned int cpu = 0; cpu < ncpus; cpu++) {
-			(void)irq_stat(vec, cpu, &n);
-			stat_printf(sb, " %10lu", n);
-		}
+		show_irq_counts(sb, vec);
 		stat_printf(sb, "  vector  %s\n", name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(local); i++) {
+		stat_printf(sb, "%s:", local[i].abbr);
+		show_irq_counts(sb, local[i].vec);
+		stat_printf(sb, "   %s\n", local[i].text);
 	}
 }
 

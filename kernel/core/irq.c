@@ -29,7 +29,6 @@ static struct spinlock irq_lock = SPINLOCK_INIT("irq", RANK_LEAF);
 static struct irq_action actions[MAX_HANDLERS];	/* [irq_lock] */
 static unsigned int nactions;			/* [irq_lock] */
 static struct irq_action *chains[NVECTORS];	/* [irq_lock] to write */
-static DEFINE_PERCPU(u32, irq_counts[NVECTORS]);
 
 int irq_request_vector(unsigned int vec, irq_handler fn, void *arg, const char *name)
 {
@@ -70,18 +69,17 @@ void irq_dispatch(unsigned int vec, struct trapframe *tf)
 	bool mine = false;
 
 	(void)tf;
-	this_cpu(irq_counts[vec])++;
 	trace(TRACE_IRQ, vec, 0, 0, 0);
 	for (ia = smp_load_acquire(&chains[vec]); ia; ia = ia->ia_next)
 		mine |= ia->ia_fn(ia->ia_arg);
-	if (unlikely(!mine) && this_cpu(irq_counts[vec]) == 1)
+	if (unlikely(!mine) && this_cpu(percpu_irq_counts[vec]) == 1)
 		printk(KERN_DEBUG "irq: nobody claims vector %u\n", vec);
 }
 
 const char *irq_stat(unsigned int vec, unsigned int cpu, u64 *count)
 {
 	KASSERT(vec < NVECTORS && cpu < ncpus);
-	*count = (*percpu_ptr(irq_counts, cpu))[vec];
+	*count = (*percpu_ptr(percpu_irq_counts, cpu))[vec];
 	return chains[vec] ? chains[vec]->ia_name : NULL;
 }
 

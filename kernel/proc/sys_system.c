@@ -5,6 +5,7 @@
 #include <abi/reboot.h>
 #include <errno.h>
 #include <kernel/upcalls.h>
+#include "fs/tmpfs/tmpfs.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/proc.h"
 #include "kernel/core/sched.h"
@@ -94,6 +95,7 @@ long sys_sysinfo(struct sysinfo __user *info)
 		.uptime = (s64)(clock_monotonic() / NSEC_PER_SEC),
 		.totalram = page_total() * PAGE_SIZE,
 		.freeram = page_free_count() * PAGE_SIZE,
+		.sharedram = tmpfs_total_pages() * PAGE_SIZE,
 		.mem_unit = 1,
 	};
 	struct proc *p;

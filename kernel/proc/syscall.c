@@ -83,7 +83,7 @@ static void show_missing(struct statbuf *sb)
 {
 	for (unsigned int nr = 0; nr < SYSCALL_MAX; nr++)
 		if (missing[nr])
-			stat_printf(sb, "%u %u\n", nr, missing[nr]);
+			stat_printf(sb, "%u %s %u\n", nr, syscall_names[nr] ?: "?", missing[nr]);
 }
 
 void syscall_init(void)

@@ -22,6 +22,8 @@ struct syscall_entry {
 
 #define SYSCALL_MAX	512
 extern const struct syscall_entry syscall_table[SYSCALL_MAX];
+/* syscall_names.c: all of Linux's; NULL: no such number */
+extern const char *const syscall_names[SYSCALL_MAX];
 
 void syscall_init(void);
 

@@ -62,6 +62,7 @@ DEFINE_PERCPU(u64, percpu_kstack_top);
 DEFINE_PERCPU(u64, percpu_user_rsp);
 DEFINE_PERCPU(int, percpu_need_resched);
 DEFINE_PERCPU(int, percpu_irq_depth);
+DEFINE_PERCPU(u32, percpu_irq_counts[256]);
 DEFINE_PERCPU(struct tss, percpu_tss);
 static DEFINE_PERCPU(u64, percpu_gdt[GDT_ENTRIES]);
 

@@ -37,6 +37,7 @@ DECLARE_PERCPU(u64, percpu_kstack_top);	/* loaded by SYSCALL entry; TSS.rsp0 mir
 DECLARE_PERCPU(u64, percpu_user_rsp);		/* scratch of SYSCALL entry */
 DECLARE_PERCPU(int, percpu_need_resched);	/* looked at on the way back to user mode */
 DECLARE_PERCPU(int, percpu_irq_depth);		/* > 0 inside an interrupt handler */
+DECLARE_PERCPU(u32, percpu_irq_counts[256]);	/* interrupts taken, by vector */
 
 static inline unsigned int cpu_id(void)
 {

@@ -246,6 +246,7 @@ void trap_interrupt(struct trapframe *tf)
 	unsigned int vec = (unsigned int)tf->tf_vec;
 
 	this_cpu(percpu_irq_depth)++;
+	this_cpu(percpu_irq_counts[vec])++;
 	switch (vec) {
 	case VEC_TIMER:
 		irqchip_eoi(vec);
