@@ -189,6 +189,72 @@ int pagecache_zero(struct vnode *vn, s64 from, s64 to)
 	return 0;
 }
 
+/* ---- files that live in their pages ---- */
+
+s64 pagecache_seek_data(struct vnode *vn, s64 off, bool hole)
+{
+	struct vm_object *vo = &vn->v_object;
+	u64 start = (u64)off >> PAGE_SHIFT, index = start, end, next;
+
+	KASSERT(rwlock_held(&vn->v_lock) && off < vn->v_size);
+	end = DIV_ROUND_UP((u64)vn->v_size, PAGE_SIZE);
+	spin_lock(&vo->vo_lock);
+	while (index < end) {
+		next = index;
+		if (!radix_next(&vo->vo_pages, &next))
+			next = end;
+		if (!hole) {
+			index = min(next, end);
+			break;
+		}
+		if (next != index)
+			break;
+		index++;
+	}
+	spin_unlock(&vo->vo_lock);
+	if (index == start)
+		return off;
+	return min((s64)(index << PAGE_SHIFT), vn->v_size);
+}
+
+/* Every page of the range is made. */
+static int make_pages(struct vnode *vn, s64 off, s64 end)
+{
+	u64 last = (u64)(end - 1) >> PAGE_SHIFT;
+
+	for (u64 i = (u64)off >> PAGE_SHIFT; i <= last; i++) {
+		struct page *pg;
+		int err = vm_object_getpage(&vn->v_object, i, &pg);
+
+		if (err)
+			return err;
+		page_put(pg);
+		if (signal_pending_slow(current))
+			return -EINTR;
+		sched_relax();
+	}
+	return 0;
+}
+
+int pagecache_fallocate(struct vnode *vn, int mode, s64 off, s64 end)
+{
+	u64 first = DIV_ROUND_UP((u64)off, PAGE_SIZE), last = (u64)end >> PAGE_SHIFT;
+	int err = 0;
+
+	KASSERT(rwlock_write_held(&vn->v_lock) && (vn->v_flags & VNF_SPARSE));
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
+		if (first < last)
+			err = vm_object_punch(&vn->v_object, first, last - 1);
+		if (!err)
+			err = pagecache_zero(vn, off, min(end, (s64)(first << PAGE_SHIFT)));
+		if (!err && last >= first)
+			err = pagecache_zero(vn, (s64)(last << PAGE_SHIFT), end);
+	}
+	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
+		err = make_pages(vn, off, end);
+	return err;
+}
+
 /* ---- file_ops ---- */
 
 static ssize_t pc_read(struct file *f, struct uio *u)
@@ -221,52 +287,26 @@ static ssize_t pc_write(struct file *f, struct uio *u)
 	return ret;
 }
 
-/*
- * First offset >= off that is data (or hole); pages that are not there are
- * holes of sparse files.
- */
-static s64 seek_sparse(struct vnode *vn, s64 off, bool data)
-{
-	struct vm_object *vo = &vn->v_object;
-	u64 index = (u64)off >> PAGE_SHIFT, next;
-	s64 found = off;
-
-	spin_lock(&vo->vo_lock);
-	for (;;) {
-		bool present;
-
-		next = index;
-		present = radix_next(&vo->vo_pages, &next) != NULL;
-		if (data) {
-			index = present ? next : ~0UL >> PAGE_SHIFT;
-			break;
-		}
-		if (!present || next != index)
-			break;
-		index++;
-	}
-	spin_unlock(&vo->vo_lock);
-	if (index != (u64)off >> PAGE_SHIFT)
-		found = (s64)(index << PAGE_SHIFT);
-	return found;
-}
-
 static s64 pc_seek(struct file *f, s64 off, int whence)
 {
 	struct vnode *vn = f->f_vnode;
-	s64 size = READ_ONCE(vn->v_size), at;
+	bool hole = whence == SEEK_HOLE;
+	s64 at = -ENXIO;
 
-	if ((whence != SEEK_DATA && whence != SEEK_HOLE) || !(vn->v_flags & VNF_SPARSE))
-		return file_seek_size(f, off, whence, size, FILE_MAX_SIZE);
-	if (off < 0 || off >= size)
-		return -ENXIO;
-	at = seek_sparse(vn, off, whence == SEEK_DATA);
-	if (at >= size || at < 0) {
-		if (whence == SEEK_DATA)
-			return -ENXIO;
-		at = size;
+	if (whence != SEEK_DATA && !hole)
+		return file_seek_size(f, off, whence, READ_ONCE(vn->v_size), FILE_MAX_SIZE);
+	rwlock_read(&vn->v_lock);
+	if (off >= 0 && off < vn->v_size) {
+		if (vn->v_ops->vo_seek_data)
+			at = vn->v_ops->vo_seek_data(vn, off, hole);
+		else
+			at = hole ? vn->v_size : off;
+		if (!hole && at == vn->v_size)
+			at = -ENXIO;
 	}
-	f->f_pos = at;
+	rwlock_read_unlock(&vn->v_lock);
+	if (at >= 0)
+		f->f_pos = at;
 	return at;
 }
 

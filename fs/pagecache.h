@@ -23,9 +23,15 @@ extern const struct file_ops pagecache_file_ops;
 ssize_t pagecache_read(struct vnode *vn, struct uio *u);
 ssize_t pagecache_write(struct vnode *vn, struct uio *u);
 /*
- * Make [from, to) read as zeros (fallocate's hole); pages in whole stay
- * allocated. v_lock held for writing.
+ * Make [from, to) read as zeros; pages that are not there are made, but for VNF_SPARSE files.
+ * For the ends of a hole. v_lock held for writing.
  */
 int pagecache_zero(struct vnode *vn, s64 from, s64 to);
+/*
+ * vo_fallocate and vo_seek_data of files that live in their pages and nowhere else: a page
+ * that is not there is a hole.
+ */
+int pagecache_fallocate(struct vnode *vn, int mode, s64 off, s64 end);
+s64 pagecache_seek_data(struct vnode *vn, s64 off, bool hole);
 
 #endif

@@ -85,43 +85,18 @@ long sys_ftruncate(int fd, s64 size)
 	return err;
 }
 
-/* Reserve space: every page of the range is made. v_lock held for writing. */
-static int allocate_locked(struct vnode *vn, s64 off, s64 end)
-{
-	struct vm_object *vo = &vn->v_object;
-	const struct vm_pager *pager = vo->vo_pager;
-	u64 last = (u64)(end - 1) >> PAGE_SHIFT;
-
-	for (u64 i = (u64)off >> PAGE_SHIFT; i <= last; i++) {
-		struct page *pg;
-		int err = pager && pager->vp_make_writable ? pager->vp_make_writable(vo, i) : 0;
-
-		if (!err)
-			err = vm_object_getpage(vo, i, &pg);
-		if (err)
-			return err;
-		page_put(pg);
-		if (signal_pending_slow(current))
-			return -EINTR;
-		sched_relax();
-	}
-	return 0;
-}
-
 static int fallocate_vnode(struct vnode *vn, int mode, s64 off, s64 end)
 {
 	struct vattr va = { .va_valid = ATTR_SIZE | ATTR_MTIME, .va_size = end };
-	s64 pages_end;
 	int err = 0;
 
 	rwlock_write(&vn->v_lock);
-	pages_end = (s64)min((u64)end, round_up((u64)vn->v_size, PAGE_SIZE));
 	if (!(mode & FALLOC_FL_KEEP_SIZE))
 		err = size_check(vn, end);
-	if (!err && (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
-		err = pagecache_zero(vn, off, pages_end);
-	if (!err && !(mode & FALLOC_FL_PUNCH_HOLE))
-		err = allocate_locked(vn, off, end);
+	if (!err)
+		vnode_drop_setid(vn);
+	if (!err)
+		err = vn->v_ops->vo_fallocate(vn, mode, off, end);
 	if (!err && !(mode & FALLOC_FL_KEEP_SIZE) && end > vn->v_size) {
 		vtime_now(&va.va_mtime);
 		err = vnode_setattr(vn, &va);
@@ -154,7 +129,7 @@ static int fallocate_file(struct file *f, int mode, s64 off, s64 len)
 		return -ENODEV;
 	if (__builtin_add_overflow(off, len, &end))
 		return -EFBIG;
-	if (!(vn->v_flags & VNF_SPARSE))
+	if (!vn->v_ops->vo_fallocate)
 		return -EOPNOTSUPP;
 	return fallocate_vnode(vn, mode, off, end);
 }

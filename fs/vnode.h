@@ -148,6 +148,18 @@ struct vnode_ops {
 	 * reads and writes pages through this.
 	 */
 	int (*vo_bmap)(struct vnode *vn, u64 pos, u64 len, bool create, struct blkrun *run);
+	/*
+	 * fallocate(2) of a regular file for bytes [off, end): mode 0 or KEEP_SIZE: there will be
+	 * space for them; PUNCH_HOLE or ZERO_RANGE: they read as zeros, and a hole's space is
+	 * free. v_lock is held for writing, limits are checked; the caller sets size and times.
+	 * A mode that is not there: -EOPNOTSUPP. NULL: no mode is.
+	 */
+	int (*vo_fallocate)(struct vnode *vn, int mode, s64 off, s64 end);
+	/*
+	 * First byte from off (0 <= off < v_size) on that is data, or a hole; v_size where there
+	 * is none. v_lock is held shared. NULL: all is data.
+	 */
+	s64 (*vo_seek_data)(struct vnode *vn, s64 off, bool hole);
 };
 
 void vnode_cache_init(void);

@@ -352,12 +352,16 @@ static unsigned int remove_batch(struct vm_object *vo, u64 *index, u64 last,
 /* Remove pages first to last. Those still mapped stay alive by the mappings' references. */
 static void remove_range(struct vm_object *vo, u64 first, u64 last)
 {
+	const struct vm_pager *pager = vo->vo_pager;
 	struct page *batch[TRUNCATE_BATCH];
 	unsigned int n;
 
-	while ((n = remove_batch(vo, &first, last, batch)) != 0)
+	while ((n = remove_batch(vo, &first, last, batch)) != 0) {
+		if (pager && pager->vp_dropped)
+			pager->vp_dropped(vo, n);
 		while (n)
 			page_put(batch[--n]);
+	}
 }
 
 /* Zero the part of the last page that lies behind the end. */
@@ -410,7 +414,7 @@ void vm_object_put(struct vm_object *vo)
 
 int vm_object_punch(struct vm_object *vo, u64 first, u64 last)
 {
-	if (vo->vo_pager && vo->vo_pager->vp_fill)
+	if (vo->vo_pager && vo->vo_pager->vp_fill && !vo->vo_pager->vp_dropped)
 		return -EOPNOTSUPP;
 	remove_range(vo, first, last);
 	unmap_range(vo, first, last);

@@ -30,6 +30,8 @@ struct vm_pager {
 	 * About to be written through a shared mapping or write(): reserve blocks. 0, -ENOSPC.
 	 */
 	int (*vp_make_writable)(struct vm_object *vo, u64 index);
+	/* n pages have left the object, by truncation, as a hole, at the end. NULL: so be it. */
+	void (*vp_dropped)(struct vm_object *vo, u64 n);
 	/* Last reference is gone and all pages are freed. NULL: nothing to do. */
 	void (*vp_release)(struct vm_object *vo);
 	/* Device and inode number for /proc/PID/maps. NULL: 0. */
@@ -81,8 +83,9 @@ int vm_object_insert(struct vm_object *vo, u64 index, struct page *pg);
 /* Set the size; on shrinking unmap and free pages past the end, zero the tail of the last. */
 void vm_object_truncate(struct vm_object *vo, u64 size);
 /*
- * Drop pages [first, last]: they read as zeros afterwards. Only without vp_fill; else
- * -EOPNOTSUPP.
+ * Drop pages [first, last], dirty or not; they are made anew when they are next asked for, and
+ * read as zeros if that is what vp_fill makes. -EOPNOTSUPP: the pager has vp_fill and no
+ * vp_dropped, so its pages are not the only copy.
  */
 int vm_object_punch(struct vm_object *vo, u64 first, u64 last);
 /* Write dirty pages [first, last] back through the pager. First error. */

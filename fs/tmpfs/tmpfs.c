@@ -5,8 +5,8 @@
  * last name and user.
  *
  * Limits: pages and inodes per mount, half of memory each by default, as
- * tmpfs(5) has it. A page is charged when it is made (the pager's fill) and
- * given back when the file shrinks or ends.
+ * tmpfs(5) has it. A page is charged when it is made (the pager's vp_fill) and
+ * given back when it leaves the file (vp_dropped).
  *
  * Invariants: 1. ts_pages is the sum of v_blocks / 8 over all files; 2. a
  * directory's v_nlink is 2 plus the number of its subdirectories, 0 once it is
@@ -68,10 +68,12 @@ static void vnode_blocks_add(struct vnode *vn, s64 pages)
 	__atomic_fetch_add(&vn->v_blocks, (u64)(pages * (s64)(PAGE_SIZE / 512)), __ATOMIC_RELAXED);
 }
 
-static void uncharge(struct vnode *vn, s64 pages)
+static void tmpfs_dropped(struct vm_object *vo, u64 pages)
 {
-	vnode_blocks_add(vn, -pages);
-	atomic64_sub(&tmpfs_of(vn)->ts_pages, pages);
+	struct vnode *vn = vo->vo_owner;
+
+	vnode_blocks_add(vn, -(s64)pages);
+	atomic64_sub(&tmpfs_of(vn)->ts_pages, (s64)pages);
 }
 
 static int tmpfs_fill(struct vm_object *vo, struct page *pg, u64 index)
@@ -100,6 +102,7 @@ u64 tmpfs_total_pages(void)
 
 static const struct vm_pager tmpfs_pager = {
 	.vp_fill = tmpfs_fill,
+	.vp_dropped = tmpfs_dropped,
 	.vp_release = vnode_object_release,
 	.vp_ident = vnode_object_ident,
 };
@@ -138,20 +141,10 @@ int tmpfs_vnode(struct superblock *sb, u32 mode, struct vnode **out)
 
 static void tmpfs_inactive(struct vnode *vn)
 {
-	uncharge(vn, (s64)(vn->v_blocks / (PAGE_SIZE / 512)));
+	KASSERT(vn->v_blocks == 0);
 	atomic64_dec(&tmpfs_of(vn)->ts_inodes);
 	if (S_ISLNK(vn->v_mode))
 		kfree(vn->v_data);
-}
-
-static int tmpfs_setattr(struct vnode *vn, const struct vattr *va)
-{
-	u64 before = vn->v_object.vo_npages;
-
-	vnode_setattr_generic(vn, va);
-	if ((va->va_valid & ATTR_SIZE) && vn->v_object.vo_npages < before)
-		uncharge(vn, (s64)(before - vn->v_object.vo_npages));
-	return 0;
 }
 
 static ssize_t tmpfs_readlink(struct vnode *vn, char *buf, size_t size)
@@ -344,7 +337,8 @@ static const struct vnode_ops tmpfs_dir_vops = {
 
 static const struct vnode_ops tmpfs_file_vops = {
 	.vo_readlink = tmpfs_readlink,
-	.vo_setattr = tmpfs_setattr,
+	.vo_fallocate = pagecache_fallocate,
+	.vo_seek_data = pagecache_seek_data,
 	.vo_inactive = tmpfs_inactive,
 };
 
