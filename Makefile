@@ -74,6 +74,23 @@ KFLAGS	= -nostdinc -isystem $(GCC_INC) -I. -Iinclude -g -O2 -mcmodel=kernel \
 KCFLAGS	= -std=gnu11 -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
 	  -fwrapv-pointer -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-common
 
+# The vDSO is a shared object for user mode, and data for the kernel: section .vdso.
+VDSO	:= $(O)/vdso
+VFLAGS	= -nostdinc -isystem $(GCC_INC) -I. -Iinclude -g -O2 -std=gnu11 -fpic -fno-common \
+	  -mgeneral-regs-only -ffreestanding -fno-stack-protector -fcf-protection=none \
+	  -fasynchronous-unwind-tables -Wall -Wextra -Werror
+$(VDSO)/vdso.o: kernel/vdso/vdso.c Makefile | $(TOOLS)
+	$(call do,VDSO,$(KCC) $(VFLAGS) -MMD -MP -c -o $@ $<)
+$(VDSO)/vdso.so: $(VDSO)/vdso.o kernel/vdso/vdso.lds
+	$(Q)$(CROSS_COMPILE)ld -shared -soname linux-vdso.so.1 --hash-style=both -Bsymbolic \
+		--no-undefined --eh-frame-hdr --build-id=none -z noexecstack --fatal-warnings \
+		-T kernel/vdso/vdso.lds -o $@ $<
+$(VDSO)/image.o: $(VDSO)/vdso.so
+	$(Q)$(CROSS_COMPILE)objcopy -S $< $(VDSO)/stripped
+	$(Q)$(CROSS_COMPILE)objcopy -I binary -O elf64-x86-64 -B i386:x86-64 \
+		--rename-section .data=.vdso,alloc,load,readonly,data,contents $(VDSO)/stripped $@
+-include $(VDSO)/vdso.d
+
 # $(1) output folder, $(2) further compiler flags
 define kernel_variant
 $(1)/obj/%.o: %.c $(1)/flags
@@ -96,7 +113,7 @@ $(1)/objects: FORCE
 	@mkdir -p $$(@D)
 	@echo '$$(KOBJS)' | cmp -s - $$@ || echo '$$(KOBJS)' > $$@
 
-$(1)/cutaway.elf: $$(KOBJS:%=$(1)/obj/%) $(1)/objects linker.ld scripts/link scripts/mksyms.py
+$(1)/cutaway.elf: $$(KOBJS:%=$(1)/obj/%) $(VDSO)/image.o $(1)/objects linker.ld scripts/link scripts/mksyms.py
 	$$(call do,LD,scripts/link $$@ $(1)/gen $$(filter %.o,$$^))
 $(1)/cutaway.iso: $(1)/cutaway.elf $(O)/initrd.cpio scripts/mkiso
 	$$(call do,ISO,scripts/mkiso $$@ $$< "$(APPEND)" $(O)/initrd.cpio)

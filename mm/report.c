@@ -80,7 +80,7 @@ static const char *area_name(const struct note *n, char *buf)
 	const struct vmarea *a = &n->n_area;
 
 	if (a->va_flags & VA_VDSO)
-		return "[vdso]";
+		return a->va_offset ? "[vdso]" : "[vvar]";
 	if (a->va_object) {
 		if (vm_object_name(a->va_object, buf, NAME_MAX_LEN) > 0)
 			return buf;
@@ -108,7 +108,8 @@ static void print_area(const struct note *n, char *buf, struct statbuf *sb)
 		    a->va_flags & VA_READ ? 'r' : '-',
 		    a->va_flags & VA_WRITE ? 'w' : '-',
 		    a->va_flags & VA_EXEC ? 'x' : '-',
-		    a->va_flags & VA_SHARED ? 's' : 'p', a->va_offset,
+		    a->va_flags & VA_SHARED ? 's' : 'p',
+		    a->va_flags & VA_VDSO ? 0 : a->va_offset,
 		    (dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00),
 		    ino);
 	width = sb->sb_len - before;

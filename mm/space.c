@@ -7,7 +7,7 @@
  *  1. Areas do not overlap; all lie in [0, USER_TOP), page aligned and not empty.
  *  2. A level-1 page table exists only where some area reaches into its span, so
  *     that the end of a process walks its areas and nothing else.
- *  3. A linked area with an object is on the object's vo_areas.
+ *  3. A linked area with an object is on the object's vo_areas; but for the vDSO's.
  *  4. vm_total_pages, vm_data_pages, vm_stack_pages and vm_locked_pages are the sums over
  *     the linked areas.
  *
@@ -21,7 +21,7 @@
 #include "mm/object.h"
 #include "mm/slab.h"
 
-bool vm_randomize = true;
+u32 vm_randomize = VM_RANDOM_BRK;
 
 static struct slab_cache *space_cache, *area_cache;
 static atomic64_t space_count;
@@ -126,11 +126,20 @@ static void link_tree(struct vmspace *vm, struct vmarea *a,
 	account(vm, a->va_flags, (s64)area_pages(a));
 }
 
+/*
+ * Must the object be able to find the area? Not that of the vDSO, which keeps its pages for ever:
+ * its lock would be one that all forks and exits have in common.
+ */
+static bool object_lists(const struct vmarea *a)
+{
+	return a->va_object && !(a->va_flags & VA_VDSO);
+}
+
 static void object_link(struct vmarea *a)
 {
 	struct vm_object *vo = a->va_object;
 
-	if (!vo)
+	if (!object_lists(a))
 		return;
 	spin_lock(&vo->vo_lock);
 	list_add(&a->va_objlink, &vo->vo_areas);
@@ -143,7 +152,7 @@ static void object_unlink(struct vmarea *a)
 {
 	struct vm_object *vo = a->va_object;
 
-	if (!vo)
+	if (!object_lists(a))
 		return;
 	spin_lock(&vo->vo_lock);
 	list_del(&a->va_objlink);

@@ -32,11 +32,16 @@ struct vm_object;
 #define VA_NORESERVE	0x020
 #define VA_LOCKED	0x040
 #define VA_HEAP		0x080		/* brk area, for maps' [heap] */
-#define VA_VDSO		0x100
+#define VA_VDSO		0x100		/* pages that the kernel keeps: nobody waits for them */
 #define VA_MAYWRITE	0x200		/* mprotect may add write */
 #define VA_DONTFORK	0x400		/* madvise */
 #define VA_WIPEONFORK	0x800		/* madvise */
 #define VA_NOEXEC	0x1000		/* mprotect may not add execute (mounted noexec) */
+
+/* vm_random, vm_randomize */
+#define VM_RANDOM_NONE	0
+#define VM_RANDOM_MAPS	1		/* stack, vDSO, mmap, position-independent programs */
+#define VM_RANDOM_BRK	2		/* and the heap */
 
 #define VM_MIN_ADDR	0x10000ul	/* below it only the privileged may map */
 #define VM_STACK_GAP	(256 * PAGE_SIZE)	/* kept free below a stack */
@@ -67,6 +72,7 @@ struct vmspace {
 	u32 vm_lock_future;		/* [v] VA_LOCKED: mlockall(MCL_FUTURE) */
 	atomic64_t vm_rss;		/* [a] resident pages */
 	u64 vm_maxrss;			/* [pt] of the past; see vm_count_maxrss() */
+	u32 vm_random;			/* [I] VM_RANDOM_* of the program's layout */
 	vaddr_t vm_mmap_top;		/* [I] mmap searches downwards from here */
 	vaddr_t vm_gap_from;		/* [v] 0: unknown, see map.c */
 	u64 vm_gap_max;			/* [v] no larger gap above vm_gap_from */
@@ -159,7 +165,10 @@ int vm_copy_in(struct vmspace *vm, void *dst, vaddr_t src, size_t n);
 
 /* Largest resident set so far, in pages. */
 u64 vm_count_maxrss(struct vmspace *vm);
-/* Randomised bases unless norandmaps; set by exec from here. */
-extern bool vm_randomize;
+/*
+ * Which addresses exec chooses at random: VM_RANDOM_*. 0 with norandmaps;
+ * /proc/sys/kernel/randomize_va_space.
+ */
+extern u32 vm_randomize;
 
 #endif

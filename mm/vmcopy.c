@@ -84,13 +84,15 @@ static int copy_area(struct vmspace *parent, struct vmspace *child,
 	/* On the object's list before its entries are: truncation must find them. */
 	area_link_last(child, *last, copy);
 	*last = copy;
-	if (a->va_flags & VA_WIPEONFORK)
+	/* Most children end or exec before they ask for the time. */
+	if (a->va_flags & (VA_WIPEONFORK | VA_VDSO))
 		return 0;
 	return copy_entries(parent, child, a, tb);
 }
 
 static void copy_layout(const struct vmspace *from, struct vmspace *to)
 {
+	to->vm_random = from->vm_random;
 	to->vm_mmap_top = from->vm_mmap_top;
 	to->vm_gap_from = from->vm_gap_from;
 	to->vm_gap_max = from->vm_gap_max;

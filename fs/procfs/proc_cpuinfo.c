@@ -2,27 +2,15 @@
 /*
  * /proc/cpuinfo: a paragraph per CPU. All CPUs are alike, as far as we ask.
  */
-#include <kassert.h>
 #include "fs/procfs/proc_node.h"
 #include "kernel/x86/clock.h"
 #include "kernel/x86/cpu.h"
 #include "kernel/x86/cpuflags.h"
 
-/* The TSC's frequency, from how its ticks become nanoseconds. */
-static u64 tsc_khz(void)
-{
-	u32 mult, shift;
-	u64 base;
-
-	clock_tsc_scale(&mult, &shift, &base);
-	KASSERT(mult && shift <= 43);
-	return (1000000UL << shift) / mult;
-}
-
 static void show_cpu(struct statbuf *sb, unsigned int cpu, const struct cpu_flags *flags)
 {
 	const struct cpu_features *f = &cpu_features;
-	u64 khz = tsc_khz(), bogo = khz / 5;	/* Linux: 2 loops a tick; here in hundredths */
+	u64 khz = clock_tsc_hz() / 1000, bogo = khz / 5;	/* Linux: 2 loops a tick; here in hundredths */
 	unsigned int i = 0;
 	const char *name;
 

@@ -133,6 +133,14 @@ static int store_comm(const struct pf_node *n, char *text, size_t len)
 	return 0;
 }
 
+/* personality(2), in hexadecimal. */
+static int show_personality(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
+{
+	(void)cr;
+	stat_printf(sb, "%08x\n", READ_ONCE(n->pn_proc->p_persona));
+	return 0;
+}
+
 /* What it sleeps on, or "0", as on Linux also for who may not know. */
 static int show_wchan(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
 {
@@ -291,6 +299,8 @@ static unsigned int task_count(const struct pf_node *dir)
 	{ .pe_name = "maps", .pe_mode = S_IFREG | 0444, .pe_flags = PE_LOOK, \
 	  .pe_show = pf_show_maps }, \
 	SHOW("mounts", 0444, show_mounts), \
+	{ .pe_name = "personality", .pe_mode = S_IFREG | 0400, .pe_flags = PE_LOOK, \
+	  .pe_show = show_personality }, \
 	LINK("root", pf_root_jump), \
 	{ .pe_name = "smaps", .pe_mode = S_IFREG | 0444, .pe_flags = PE_LOOK, \
 	  .pe_show = pf_show_smaps }, \

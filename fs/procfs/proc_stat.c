@@ -224,7 +224,7 @@ int pf_show_stat(const struct pf_node *n, const struct cred *cr, struct statbuf 
 	stat_printf(sb, "%d (%s) %c %d %d %d %ld %d %u", s.s_tid, s.s_name, *state_name(&s),
 		    s.s_ppid, s.s_pgid, s.s_sid, (s64)s.s_tty, s.s_tpgid,
 		    (s.s_exec && s.s_tid == s.s_tgid ? 0 : PF_FORKNOEXEC) |
-		    (vm_randomize ? PF_RANDOMIZE : 0));
+		    (s.s_vm && s.s_vm->vm_random ? PF_RANDOMIZE : 0));
 	stat_printf(sb, " %lu %lu %lu %lu", s.s_usage.u_minflt, s.s_children.u_minflt,
 		    s.s_usage.u_majflt, s.s_children.u_majflt);
 	stat_printf(sb, " %lu %lu %lu %lu", TICKS(s.s_usage.u_utime), TICKS(s.s_usage.u_stime),

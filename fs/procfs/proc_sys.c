@@ -13,6 +13,7 @@
 #include "kernel/core/spinlock.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
+#include "mm/space.h"
 
 #define RANDOM_BITS	256		/* the generator's key */
 
@@ -91,6 +92,22 @@ static void text_ngroups_max(struct statbuf *sb)
 	stat_printf(sb, "%d\n", CRED_NGROUPS);
 }
 
+static void text_randomize(struct statbuf *sb)
+{
+	stat_printf(sb, "%u\n", READ_ONCE(vm_randomize));
+}
+
+static int store_randomize(const struct pf_node *n, char *text, size_t len)
+{
+	u64 value;
+
+	(void)n, (void)len;
+	if (pf_parse_number(text, &value) || value > VM_RANDOM_BRK)
+		return -EINVAL;
+	WRITE_ONCE(vm_randomize, (u32)value);
+	return 0;
+}
+
 /* ---- kernel/random ---- */
 
 /* A random UUID (RFC 9562, version 4) out of 16 random bytes. */
@@ -157,6 +174,7 @@ static const struct pf_entry kernel_entries[] = {
 	PE_TEXT("ostype", text_ostype),
 	PE_TEXT("pid_max", text_pid_max),
 	PE_DIR("random", 0555, random_dir),
+	TEXT_RW("randomize_va_space", text_randomize, store_randomize),
 	PE_TEXT("version", text_version),
 };
 

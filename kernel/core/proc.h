@@ -100,6 +100,7 @@ struct proc {
 	int p_pdeath_sig;		/* [o] prctl */
 	int p_dumpable;			/* [o] prctl */
 	bool p_no_new_privs;		/* [o] prctl: exec gives no privileges */
+	u32 p_persona;			/* [o] personality(2) */
 	int p_nice;			/* [p] */
 	char p_name[16];		/* [p] of the leader, for ps after death */
 };

@@ -28,7 +28,6 @@ struct timerq {
 };
 
 static DEFINE_PERCPU(struct timerq, timerqs);
-static u64 realtime_offset;			/* [a] CLOCK_REALTIME - CLOCK_MONOTONIC */
 
 static bool expires_before(const struct rb_node *a, const struct rb_node *b)
 {
@@ -164,10 +163,10 @@ void timer_init_cpu(void)
 
 nsec_t clock_realtime(void)
 {
-	return clock_monotonic() + __atomic_load_n(&realtime_offset, __ATOMIC_RELAXED);
+	return clock_monotonic() + __atomic_load_n(&vvar.vv_realtime, __ATOMIC_RELAXED);
 }
 
 void clock_set_realtime(nsec_t now)
 {
-	__atomic_store_n(&realtime_offset, now - clock_monotonic(), __ATOMIC_RELAXED);
+	__atomic_store_n(&vvar.vv_realtime, now - clock_monotonic(), __ATOMIC_RELAXED);
 }

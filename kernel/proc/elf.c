@@ -25,6 +25,8 @@
 #define MAX_PHDRS	64
 /* Where position-independent programs go: two thirds up, as on Linux. */
 #define PIE_BASE	0x0000555555554000UL
+#define PIE_RANDOM	(1UL << 40)
+#define BRK_RANDOM	MIB(32)
 
 struct elf_file {
 	struct file *file;
@@ -162,14 +164,15 @@ static int map_segments(struct elf_file *ef, struct vmspace *vm)
 	return 0;
 }
 
-/* Random pages up to 2^bits, 0 with norandmaps. */
-vaddr_t elf_random_offset(unsigned int bits)
+vaddr_t elf_random_below(const struct vmspace *vm, u64 limit)
 {
-	u64 r = 0;
+	u64 pages = limit >> PAGE_SHIFT;
+	u32 r = 0;
 
-	if (vm_randomize)
+	KASSERT(pages > 0 && pages <= UINT32_MAX);
+	if (vm->vm_random)
 		random_bytes(&r, sizeof(r));
-	return (r & ((1UL << bits) - 1)) << PAGE_SHIFT;
+	return (r * pages >> 32) << PAGE_SHIFT;
 }
 
 /* Largest alignment that a segment asks for, at least a page. */
@@ -187,7 +190,7 @@ static vaddr_t load_alignment(const struct elf_file *ef)
 }
 
 /* The program itself; the interpreter's base is chosen by the mmap search. */
-static int place_program(struct elf_file *ef)
+static int place_program(struct elf_file *ef, const struct vmspace *vm)
 {
 	vaddr_t base;
 
@@ -195,7 +198,7 @@ static int place_program(struct elf_file *ef)
 		ef->bias = 0;
 		return 0;
 	}
-	base = round_down(PIE_BASE + elf_random_offset(28), load_alignment(ef));
+	base = round_down(PIE_BASE + elf_random_below(vm, PIE_RANDOM), load_alignment(ef));
 	ef->bias = base - ef->lo;
 	return ef->hi - ef->lo > USER_TOP - base ? -ENOMEM : 0;
 }
@@ -244,7 +247,9 @@ static void describe(struct elf_file *ef, struct vmspace *vm, struct elf_image *
 	img->ei_phnum = ef->eh.e_phnum;
 	img->ei_prog_entry = ef->bias + ef->eh.e_entry;
 	img->ei_entry = img->ei_prog_entry;
-	vm->vm_brk_start = round_up(brk, PAGE_SIZE) + elf_random_offset(13);
+	vm->vm_brk_start = round_up(brk, PAGE_SIZE);
+	if (vm->vm_random == VM_RANDOM_BRK)
+		vm->vm_brk_start += elf_random_below(vm, BRK_RANDOM);
 	vm->vm_brk = vm->vm_brk_start;
 }
 
@@ -324,7 +329,7 @@ int elf_load(struct file *f, struct vmspace *vm, struct elf_image *img)
 		err = has_interp == -ENOENT ? 0 : has_interp;
 	}
 	if (!err)
-		err = place_program(ef);
+		err = place_program(ef, vm);
 	if (!err)
 		err = map_segments(ef, vm);
 	if (!err)

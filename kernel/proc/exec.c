@@ -13,6 +13,7 @@
 #include <abi/elf.h>
 #include <abi/fcntl.h>
 #include <abi/mount.h>
+#include <abi/personality.h>
 #include <errno.h>
 #include <kassert.h>
 #include "drivers/random.h"
@@ -39,6 +40,8 @@
 #define SCRIPT_LINE	256			/* `#!` line, as on Linux 5.1 and later */
 #define SCRIPT_NESTING	5
 #define STACK_GAP_MIN	MIB(128)		/* left free for the stack, at least */
+#define STACK_RANDOM	(1UL << 34)		/* as much as on Linux */
+#define MMAP_RANDOM	(1UL << 40)
 #define STACK_INITIAL	(32 * PAGE_SIZE)
 #define AUXV_MAX	24
 
@@ -54,6 +57,7 @@ struct exec {
 	struct arg_block ex_args;
 	char *ex_name;			/* AT_EXECFN: as given by the caller */
 	struct elf_image ex_img;
+	vaddr_t ex_vdso;		/* AT_SYSINFO_EHDR */
 	uid_t ex_euid;			/* after set-user-ID */
 	gid_t ex_egid;
 	bool ex_secure;
@@ -337,6 +341,7 @@ static unsigned int fill_auxv(u64 *av, const struct exec *ex, vaddr_t name,
 	unsigned int n = 0;
 
 #define AUX(type, value) (av[n++] = (type), av[n++] = (u64)(value))
+	AUX(AT_SYSINFO_EHDR, ex->ex_vdso);
 	AUX(AT_HWCAP, cpu_features.cap_edx);
 	AUX(AT_PAGESZ, PAGE_SIZE);
 	AUX(AT_CLKTCK, USER_HZ);
@@ -418,14 +423,20 @@ static int build_stack(struct exec *ex, struct vmspace *vm, vaddr_t top, vaddr_t
 	return err;
 }
 
-/* Top of the stack, and where mmap starts below it: room for what the stack may grow to. */
-static vaddr_t choose_layout(struct vmspace *vm)
+/*
+ * Top of the stack, below the vDSO, and where mmap starts below it: room for what the stack may
+ * grow to. Who gains rights does not let others choose his addresses.
+ */
+static vaddr_t choose_layout(const struct exec *ex, struct vmspace *vm)
 {
-	vaddr_t top = USER_TOP - elf_random_offset(18);
-	u64 gap = proc_rlimit(RLIMIT_STACK);
+	u64 gap = clamp(proc_rlimit(RLIMIT_STACK), (u64)STACK_GAP_MIN,
+			(u64)(USER_TOP / 6 * 5));
+	vaddr_t top;
 
-	gap = clamp(gap, (u64)STACK_GAP_MIN, (u64)(USER_TOP / 6 * 5));
-	vm->vm_mmap_top = round_down(top - gap - elf_random_offset(18), PAGE_SIZE);
+	if (ex->ex_secure || !(current_proc()->p_persona & ADDR_NO_RANDOMIZE))
+		vm->vm_random = READ_ONCE(vm_randomize);
+	top = USER_TOP - vdso_size() - elf_random_below(vm, STACK_RANDOM);
+	vm->vm_mmap_top = round_down(top - gap - elf_random_below(vm, MMAP_RANDOM), PAGE_SIZE);
 	vm->vm_stack_top = top;
 	return top;
 }
@@ -442,10 +453,12 @@ static int build_space(struct exec *ex, struct vmspace **out, vaddr_t *sp)
 
 	if (err)
 		return err;
-	top = choose_layout(vm);
+	top = choose_layout(ex, vm);
 	err = elf_load(ex->ex_file, vm, &ex->ex_img);
 	if (!err)
 		err = vm_map_stack(vm, top, stack, ex->ex_img.ei_exec_stack);
+	if (!err)
+		err = vdso_map(vm, &ex->ex_vdso);
 	if (!err)
 		err = build_stack(ex, vm, top, sp);
 	if (err) {
@@ -480,8 +493,10 @@ static void set_identity(struct proc *p, struct exec *ex, struct cred *cr)
 	cr->cr_egid = cr->cr_sgid = cr->cr_fsgid = ex->ex_egid;
 	cred_replace(cr);
 	p->p_dumpable = !ex->ex_secure;
-	if (ex->ex_secure)
+	if (ex->ex_secure) {
 		p->p_pdeath_sig = 0;
+		p->p_persona = PER_LINUX;
+	}
 }
 
 /*

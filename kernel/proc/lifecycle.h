@@ -49,10 +49,17 @@ struct elf_image {
 	vaddr_t ei_base;		/* AT_BASE: of the interpreter, 0 without */
 	bool ei_exec_stack;
 };
-/* Random multiple of the page size below 2^(bits+12); 0 with norandmaps. */
-vaddr_t elf_random_offset(unsigned int bits);
+/* Random multiple of the page size below limit, which is one, too; 0 if vm is not random. */
+vaddr_t elf_random_below(const struct vmspace *vm, u64 limit);
 /* Map the program in f into the empty space vm. -ENOEXEC, -ENOMEM, -EIO, -EINVAL ... */
 int elf_load(struct file *f, struct vmspace *vm, struct elf_image *img);
+
+/* vdso_map.c */
+void vdso_init(void);
+/* All of it, in bytes: vdso_map() wants as much above the stack. */
+u64 vdso_size(void);
+/* Map it above vm_stack_top; *image is where its ELF header is. -ENOMEM, -EEXIST. */
+int vdso_map(struct vmspace *vm, vaddr_t *image);
 
 /* exit.c */
 void thread_exit(int wait_status) __noreturn;

@@ -201,6 +201,7 @@ static void init_core(bool use_lapic)
 static void init_subsystems(void)
 {
 	vm_init();
+	vdso_init();
 	signal_init();
 	itimer_init();
 	syscall_init();
@@ -227,7 +228,8 @@ void kmain(u32 magic, paddr_t info)
 	init_cpu(magic, info);
 	say_hello();
 	use_lapic = !cmdline_has(bootinfo.bi_cmdline, "nolapic");
-	vm_randomize = !cmdline_has(bootinfo.bi_cmdline, "norandmaps");
+	if (cmdline_has(bootinfo.bi_cmdline, "norandmaps"))
+		vm_randomize = VM_RANDOM_NONE;
 	if (use_lapic)
 		max_cpus = (unsigned int)cmdline_get_u64(bootinfo.bi_cmdline, "maxcpus",
 							 MAX_CPUS);

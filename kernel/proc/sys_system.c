@@ -2,6 +2,7 @@
 /*
  * The system as a whole: uname(2), sysinfo(2), reboot(2), personality(2).
  */
+#include <abi/personality.h>
 #include <abi/reboot.h>
 #include <errno.h>
 #include <kernel/upcalls.h>
@@ -150,8 +151,19 @@ long sys_reboot(int magic1, int magic2, unsigned int cmd, void __user *arg)
 	}
 }
 
-/* There is one execution domain, PER_LINUX; asking which is all one can do. */
+/*
+ * There is one execution domain, PER_LINUX, and one variation of it: programs from the next exec
+ * on at fixed addresses. 0xffffffff only asks.
+ */
 long sys_personality(unsigned long persona)
 {
-	return (u32)persona == 0xffffffff || persona == 0 ? 0 : -EINVAL;
+	struct proc *p = current_proc();
+	u32 old = p->p_persona;
+
+	if ((u32)persona != 0xffffffff) {
+		if ((u32)persona & ~ADDR_NO_RANDOMIZE)
+			return -EINVAL;
+		p->p_persona = (u32)persona;
+	}
+	return old;
 }

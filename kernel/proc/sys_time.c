@@ -105,7 +105,7 @@ long sys_clock_getres(int clock, struct timespec __user *ts)
 	if (err)
 		return err;
 	if (clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE)
-		res.tv_nsec = TICK_NSEC;
+		res.tv_nsec = COARSE_NSEC;
 	return ts ? copy_to_user(ts, &res, sizeof(res)) : 0;
 }
 

@@ -8,12 +8,15 @@
 #define KERNEL_X86_CLOCK_H
 
 #include <types.h>
+#include "kernel/vdso/vvar.h"
+
+/* Mapped into every process. timer.c keeps the wall clock in it. */
+extern struct vvar vvar;
 
 void clock_init(void);			/* calibrates; boot CPU, interrupts off */
 void clock_init_cpu(void);		/* per CPU: event device */
 nsec_t clock_monotonic(void);		/* ns since boot; never goes back; any context */
-/* tsc * mult >> shift + offset: for the vDSO and the trace. */
-void clock_tsc_scale(u32 *mult, u32 *shift, u64 *tsc_base);
+u64 clock_tsc_hz(void);
 /*
  * Ask for timer_interrupt() on this CPU at monotonic time when (in the past: at
  * once). A later call replaces it; NSEC_NEVER stops it. Interrupts off. Costs

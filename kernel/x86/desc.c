@@ -17,13 +17,14 @@
 #include "kernel/x86/memlayout.h"
 #include "kernel/x86/trap.h"
 
-#define GDT_ENTRIES	10
+#define GDT_ENTRIES	16
 
 #define SEG_KERNEL_CODE	0x00af9a000000ffffUL	/* 64-bit, DPL 0 */
 #define SEG_KERNEL_DATA	0x00cf92000000ffffUL
 #define SEG_USER_DATA	0x00cff2000000ffffUL
 #define SEG_USER_CODE	0x00affa000000ffffUL	/* 64-bit, DPL 3 */
 #define SEG_TSS		0x0000890000000000UL	/* available 64-bit TSS */
+#define SEG_CPU_NUMBER	0x0000f10000000000UL	/* read-only data, DPL 3, limit in bytes */
 
 #define GATE_INTERRUPT	0x8e
 #define GATE_DPL3	0x60
@@ -119,7 +120,7 @@ static void tss_init(struct tss *tss, unsigned int cpu)
 	tss->tss_iomap = sizeof(*tss);		/* no I/O permission map */
 }
 
-static void gdt_init(u64 *gdt, const struct tss *tss)
+static void gdt_init(u64 *gdt, const struct tss *tss, unsigned int cpu)
 {
 	u64 base = (u64)tss;
 
@@ -130,6 +131,7 @@ static void gdt_init(u64 *gdt, const struct tss *tss)
 	gdt[TSS_SEL / 8] = SEG_TSS | (sizeof(*tss) - 1) |
 			   (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56;
 	gdt[TSS_SEL / 8 + 1] = base >> 32;
+	gdt[CPU_NUMBER_SEL / 8] = SEG_CPU_NUMBER | cpu;
 }
 
 static void syscall_init(void)
@@ -150,7 +152,7 @@ void desc_init_cpu(unsigned int cpu)
 	struct table_register idtr = { sizeof(idt) - 1, (u64)idt };
 
 	tss_init(tss, cpu);
-	gdt_init(gdt, tss);
+	gdt_init(gdt, tss, cpu);
 	lgdt(&gdtr);
 	load_kernel_segments(KERNEL_CS, KERNEL_DS);
 	wrmsr(MSR_GS_BASE, offset);

@@ -13,6 +13,8 @@
 #define USER_DS		0x2b
 #define USER_CS		0x33
 #define TSS_SEL		0x40
+/* Of a segment that nobody uses: its limit is the CPU's number, for the vDSO's getcpu. */
+#define CPU_NUMBER_SEL	0x7b
 
 /* TSS.ist: NMI, and the fatal ones (#DF, #MC). Each stack ends in the CPU's GS base. */
 #define IST_NMI		1

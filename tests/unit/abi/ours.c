@@ -11,6 +11,7 @@
 #include "abi/mman.h"
 #include "abi/mount.h"
 #include "abi/poll.h"
+#include "abi/personality.h"
 #include "abi/prctl.h"
 #include "abi/random.h"
 #include "abi/reboot.h"
