@@ -17,4 +17,5 @@ void drivers_init(void)
 	serial_init();
 	vt_screen_init();
 	kbd_init();
+	ramdisk_init();
 }

@@ -13,6 +13,7 @@ void serial_early_init(void);
 void serial_init(void);
 void vt_screen_init(void);
 void kbd_init(void);
+void ramdisk_init(void);
 void mem_dev_init(void);
 void kmsg_init(void);
 void random_init(void);

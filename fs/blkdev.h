@@ -11,8 +11,13 @@
  * Order: none between requests that are in flight together. Who needs one waits for completion,
  * and for durability issues a flush (BIO_FLUSH, or BIO_PREFLUSH and BIO_FUA on a write).
  *
- * Legend: [I] immutable, [q] bd_lock, [o] owner: the submitter before blk_submit() and after
- * b_done, the block layer in between.
+ * A bio carries the memory of a request (b_rq), so that submitting never allocates and never
+ * fails for want of memory. Merged bios travel on the first one's.
+ *
+ * blkdev.c: devices, submission, plugs. blkqueue.c: merging, elevator, flushes, completion.
+ *
+ * Legend: [I] immutable, [q] the disk's bd_lock, [o] owner: the submitter before blk_submit()
+ * and after b_done, the block layer in between.
  */
 #ifndef FS_BLKDEV_H
 #define FS_BLKDEV_H
@@ -20,7 +25,7 @@
 #include <list.h>
 #include <types.h>
 #include "kernel/core/spinlock.h"
-#include "kernel/core/waitq.h"
+#include "kernel/lib/rbtree.h"
 #include "kernel/x86/clock.h"
 
 #define SECTOR_SHIFT	9
@@ -42,35 +47,41 @@ struct bio_seg {
 	u32 bs_offset, bs_len;		/* within the page; multiples of SECTOR_SIZE */
 };
 
-struct bio {
-	struct list_head b_link;	/* [o] */
-	struct blkdev *b_dev;		/* [o] */
-	u8 b_op, b_flags;		/* [o] */
-	u16 b_nsegs;			/* [o] */
-	int b_error;			/* [o] 0 or -errno, when b_done runs */
-	u64 b_sector;			/* [o] of b_dev; blk_submit() makes it the disk's */
-	u32 b_bytes;			/* [o] sum of the segments; of the range for a discard */
-	struct bio_seg *b_segs;		/* [o] the submitter's; lives until b_done */
-	/*
-	 * Runs once, in interrupt context or in the submitter's: short, no sleep, no locks but
-	 * those that interrupts may take. The bio is the submitter's again and may be freed.
-	 */
-	void (*b_done)(struct bio *b);
-	void *b_private;		/* [o] the submitter's */
-};
-
-/* One command to the disk: merged bios of one operation on ascending neighbouring sectors. */
+/*
+ * One command to the disk: merged bios of one operation on ascending neighbouring sectors. It is
+ * gone as soon as the driver has called blk_complete().
+ */
 struct blk_request {
-	struct list_head rq_link;	/* [q] queued, then the driver's */
-	struct list_head rq_bios;	/* [o] in order of sectors */
+	struct list_head rq_link;	/* [q] queued or plugged by age, then the driver's */
+	struct rb_node rq_node;		/* [q] queued by sector */
+	struct list_head rq_bios;	/* [o] in order of sectors; empty: a flush */
 	struct blkdev *rq_dev;		/* [I] the disk, never a partition */
 	u8 rq_op, rq_flags;		/* [I] BIO_FUA kept, BIO_PREFLUSH already done */
+	bool rq_nomerge;		/* [o] one bio of a larger request that failed */
 	u16 rq_nsegs;			/* segments in all, at most bd_max_segs */
 	u64 rq_sector;			/* first sector on the disk */
 	u32 rq_sectors;
 	u32 rq_retries;			/* the driver's */
 	nsec_t rq_queued, rq_deadline;	/* for statistics; when the driver gives up on it */
 	void *rq_driver;		/* the driver's */
+};
+
+struct bio {
+	struct list_head b_link;	/* [o] the block layer's while submitted */
+	struct blkdev *b_dev;		/* [o] */
+	u8 b_op, b_flags;		/* [o] */
+	u16 b_nsegs;			/* [o] */
+	int b_error;			/* [o] 0 or -errno, when b_done runs */
+	u64 b_sector;			/* [o] of b_dev; after blk_submit() the disk's */
+	u32 b_bytes;			/* [o] sum of the segments; of the range for a discard */
+	struct bio_seg *b_segs;		/* [o] the submitter's; lives until b_done */
+	struct blk_request b_rq;	/* [o] the block layer's */
+	/*
+	 * Runs once, in interrupt context or in the submitter's: short, no sleep, no locks but
+	 * those that interrupts may take. The bio is the submitter's again and may be freed.
+	 */
+	void (*b_done)(struct bio *b);
+	void *b_private;		/* [o] the submitter's */
 };
 
 /* The driver's side. */
@@ -83,6 +94,12 @@ struct blk_ops {
 	bool (*bo_start)(struct blkdev *bd, struct blk_request *rq);
 };
 
+/* Requests that wait, of one class: somebody waits for them, or nobody does. */
+struct blk_class {
+	struct rb_root bc_tree;		/* [q] by sector */
+	struct list_head bc_fifo;	/* [q] by age */
+};
+
 struct blk_stats {			/* as in /proc/diskstats; [q] */
 	u64 ios, merges, sectors, nsec;
 };
@@ -92,7 +109,7 @@ struct blkdev {
 	u64 bd_dev;			/* [I] st_rdev */
 	u64 bd_sectors;			/* [I] size */
 	u32 bd_block_size;		/* [I] logical block, bytes (512) */
-	u32 bd_max_segs, bd_max_sectors;/* [I] of one request */
+	u32 bd_max_segs, bd_max_sectors;/* [I] of one request, and so of one bio */
 	bool bd_readonly, bd_can_fua, bd_can_discard, bd_write_cache;	/* [I] */
 	struct blkdev *bd_disk;		/* [I] of a partition; a disk: itself */
 	u64 bd_start;			/* [I] of a partition, in sectors */
@@ -100,14 +117,27 @@ struct blkdev {
 	const struct blk_ops *bd_ops;	/* [I] disks only */
 	void *bd_driver;		/* [I] */
 	struct spinlock bd_lock;	/* queue; taken from interrupts */
-	struct list_head bd_queue;	/* [q] requests not started */
+	struct blk_class bd_class[2];	/* [q] requests not started: sync, async */
+	u64 bd_head;			/* [q] where the last started request ends */
+	unsigned int bd_passed;		/* [q] sync requests started while async ones wait */
 	unsigned int bd_inflight;	/* [q] */
+	nsec_t bd_busy_since, bd_busy;	/* [q] first of bd_inflight; time with any */
+	struct blk_request bd_flush;	/* [q] the one flush that is wanted or running */
+	struct list_head bd_flush_wait;	/* [q] bios for the next flush */
+	struct list_head bd_flush_run;	/* [q] bios that bd_flush serves */
+	bool bd_flush_wanted;		/* [q] bd_flush waits for the driver */
 	struct blk_stats bd_stats[4];	/* [q] by enum bio_op; partitions count their own */
 	struct list_head bd_link;	/* [blkdev_list_lock] */
 	struct vnode *bd_vnode;		/* [I] holds the device's pages: /dev/NAME and bufcache */
 	void *bd_holder;		/* [blkdev_list_lock] mounted super block or swap: exclusive */
 };
 
+void blkdev_init(void);
+/*
+ * What the driver sets of a struct blkdev: bd_name, bd_dev (minor numbers up to bd_dev + 15
+ * are its partitions'), bd_sectors, bd_block_size, bd_max_segs, bd_max_sectors, the flags,
+ * bd_ops, bd_driver; the rest zero.
+ */
 /* Enter a disk, read its partition table, make /dev nodes. May sleep. -EEXIST, -ENOMEM. */
 int blkdev_register(struct blkdev *bd);
 /* By device number or by name ("sda1", "/dev/sda1"); NULL. Devices are never removed. */
@@ -134,7 +164,16 @@ int blk_flush(struct blkdev *bd);
 void blk_plug(void);
 void blk_unplug(void);
 
-/* From the driver's interrupt: rq is through. Starts what waits. */
+/* From the driver's interrupt, bd_lock not held: rq is through. Starts what waits. */
 void blk_complete(struct blk_request *rq, int error);
+
+/* blkqueue.c for blkdev.c. */
+void blk_queue_init(struct blkdev *disk);
+/* A checked bio, b_sector the disk's; as far as it needs a flush first or is one. False: it is
+ * a plain request now, b_rq, to be plugged or queued. */
+bool blk_flush_join(struct blkdev *disk, struct bio *b);
+void blk_queue(struct blk_request *rq);
+/* Append rq to to, or put it in front, if both are one stretch. */
+bool blk_merge(struct blk_request *to, struct blk_request *rq);
 
 #endif

@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <kassert.h>
+#include "fs/blkfile.h"
 #include "fs/chrdev.h"
 #include "fs/dcache.h"
 #include "fs/file.h"
@@ -124,6 +125,7 @@ static int file_open_vnode(struct vnode *vn, struct file *f)
 	case S_IFIFO:
 		return fifo_open_hook ? fifo_open_hook(vn, f) : -ENXIO;
 	case S_IFBLK:
+		return blkfile_open(vn, f);
 	case S_IFSOCK:
 		return vn->v_ops->vo_open ? vn->v_ops->vo_open(vn, f) : -ENXIO;
 	default:

@@ -7,6 +7,7 @@
 #include <kernel/upcalls.h>
 #include "boot/bootinfo.h"
 #include "fs/anon.h"
+#include "fs/blkdev.h"
 #include "fs/dcache.h"
 #include "fs/devfs/devfs.h"
 #include "fs/fdtable.h"
@@ -42,6 +43,7 @@ void fs_init(void)
 	anon_init();
 	memfd_init();
 	devfs_init();
+	blkdev_init();
 }
 
 /* The archive may have the mount point already; then so be it. */

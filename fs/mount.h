@@ -19,6 +19,7 @@
 #include <types.h>
 #include "fs/file.h"
 
+struct blkdev;
 struct superblock;
 
 struct fs_type {
@@ -54,6 +55,7 @@ struct superblock {
 	struct dentry *sb_droot;	/* [I] its name; reference */
 	struct list_head sb_vnodes;	/* [vnode_lock] all */
 	struct list_head sb_link;	/* [m] all super blocks */
+	struct blkdev *sb_bdev;		/* [I] where files' pages lie; NULL: on no block device */
 	void *sb_data;			/* [I] file system's own */
 	atomic_t sb_active;		/* [a] mounts, and the kernel itself */
 	bool sb_dying;			/* [vnode_lock] no mount any more; the last vnode ends it */

@@ -87,17 +87,16 @@ static int write_part(struct vnode *vn, struct uio *u, size_t n)
 	struct page *pg;
 	int err;
 
-	if (vo->vo_pager && vo->vo_pager->vp_make_writable) {
-		err = vo->vo_pager->vp_make_writable(vo, offset >> PAGE_SHIFT);
-		if (err)
-			return err;
-	}
 	err = vm_object_getpage(vo, offset >> PAGE_SHIFT, &pg);
 	if (err)
 		return err;
-	err = uio_copy_in(u, (u8 *)page_to_virt(pg) + in_page(offset), n);
-	if (u->u_offset > offset)
+	/* After the page: filling it must find a hole where there is none yet. */
+	if (vo->vo_pager && vo->vo_pager->vp_make_writable)
+		err = vo->vo_pager->vp_make_writable(vo, offset >> PAGE_SHIFT);
+	if (!err) {
+		err = uio_copy_in(u, (u8 *)page_to_virt(pg) + in_page(offset), n);
 		vm_object_mark_dirty(vo, pg);
+	}
 	page_put(pg);
 	return err;
 }

@@ -23,9 +23,19 @@
 
 /* Block devices: linux/fs.h */
 #define BLKROGET	_IO(0x12, 94)
+#define BLKRRPART	_IO(0x12, 95)
 #define BLKGETSIZE	_IO(0x12, 96)
 #define BLKFLSBUF	_IO(0x12, 97)
+#define BLKRASET	_IO(0x12, 98)
+#define BLKRAGET	_IO(0x12, 99)
 #define BLKSSZGET	_IO(0x12, 104)
+#define BLKBSZGET	_IOR(0x12, 112, unsigned long)
 #define BLKGETSIZE64	_IOR(0x12, 114, unsigned long)
+#define BLKDISCARD	_IO(0x12, 119)
+#define BLKIOMIN	_IO(0x12, 120)
+#define BLKIOOPT	_IO(0x12, 121)
+#define BLKALIGNOFF	_IO(0x12, 122)
+#define BLKPBSZGET	_IO(0x12, 123)
+#define BLKZEROOUT	_IO(0x12, 127)
 
 #endif

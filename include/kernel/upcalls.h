@@ -72,6 +72,8 @@ void signal_temp_mask_done(bool interrupted);
  * with arg. Returns -ERESTART_RESTARTBLOCK, which the call returns.
  */
 long signal_restart_block(long (*fn)(u64 arg[4]), const u64 arg[4]);
+/* kernel/core/waitq.c -> fs/blkdev.c: the thread is about to sleep; hand over its plugged I/O. */
+void blk_flush_plug(void);
 /* kernel/core -> kernel/proc/exit.c: free what higher levels hang on a thread / process. */
 void thread_release_upper(struct thread *t);
 void proc_release_upper(struct proc *p);

@@ -60,6 +60,9 @@ struct thread {
 	u32 __user *t_clear_tid;		/* [o] zeroed and woken at exit (set_tid_address) */
 	void __user *t_robust_list;		/* [o] */
 	struct completion *t_vfork_done;	/* [t] wakes the vfork parent, at exec or exit */
+	/* fs/blkdev.c: requests held back for merging, how many, and how deep plugs nest. */
+	struct list_head t_plug;		/* [o] initialised when t_plugged is not 0 */
+	u16 t_plugged, t_plug_depth;		/* [o] */
 	u32 t_fail_nth;				/* [o] fault injection: countdown, 0: off */
 
 	void (*t_kfn)(void *);			/* [I] kernel threads */

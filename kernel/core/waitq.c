@@ -142,6 +142,9 @@ int thread_block_until(nsec_t deadline)
 	enum thread_state state = READ_ONCE(t->t_state);
 
 	lockrank_assert_may_sleep();
+	/* Nobody may wait for I/O that we hold back. */
+	if (unlikely(t->t_plugged))
+		blk_flush_plug();
 	/* A waker was faster than we: nothing to wait for. */
 	if (state == THREAD_RUNNING)
 		return 0;

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Block devices as files. A device has one vnode, bd_vnode, whose object holds its pages; all
+ * nodes for it, in /dev or elsewhere, read, write and map these, and so does the buffer cache.
+ *
+ * The vnode belongs to a super block that is never mounted. Locks: as in fs/pagecache.c, on
+ * bd_vnode.
+ */
+#include <abi/ioctl.h>
+#include <errno.h>
+#include <kassert.h>
+#include "fs/blkdev.h"
+#include "fs/blkfile.h"
+#include "fs/chrdev.h"
+#include "fs/devfs/devfs.h"
+#include "fs/mount.h"
+#include "fs/pagecache.h"
+#include "fs/pageio.h"
+#include "fs/vnode.h"
+#include "mm/uaccess.h"
+
+static struct fs_type bdev_type = { .ft_name = "bdev" };
+static struct superblock bdev_sb = {
+	.sb_type = &bdev_type,
+	.sb_vnodes = LIST_HEAD_INIT(bdev_sb.sb_vnodes),
+};
+
+static int bdev_bmap(struct vnode *vn, u64 pos, u64 len, bool create, struct blkrun *run)
+{
+	(void)vn;
+	(void)create;
+	*run = (struct blkrun){ .br_sector = pos >> SECTOR_SHIFT, .br_bytes = len };
+	return 0;
+}
+
+static const struct vnode_ops bdev_vnode_ops = {
+	.vo_bmap = bdev_bmap,
+};
+
+struct blkdev *vnode_blkdev(const struct vnode *vn)
+{
+	return vn->v_sb == &bdev_sb ? vn->v_data : vn->v_sb->sb_bdev;
+}
+
+int blkfile_create(struct blkdev *bd)
+{
+	struct vnode *vn;
+	int err = vnode_alloc(&bdev_sb, bd->bd_dev, S_IFBLK | 0600, &vn);
+
+	if (err)
+		return err;
+	vn->v_rdev = bd->bd_dev;
+	vn->v_data = bd;
+	vn->v_ops = &bdev_vnode_ops;
+	vn->v_size = (s64)(bd->bd_sectors << SECTOR_SHIFT);
+	vm_object_init(&vn->v_object, &pageio_pager, vn);
+	vm_object_truncate(&vn->v_object, (u64)vn->v_size);
+	err = devfs_add_device(bd->bd_name, S_IFBLK | 0600, bd->bd_dev);
+	if (err)
+		vnode_put(vn);
+	else
+		bd->bd_vnode = vn;
+	return err;
+}
+
+/* ---- file_ops; f_data is the device ---- */
+
+static struct vnode *pages_of(const struct file *f)
+{
+	return ((struct blkdev *)f->f_data)->bd_vnode;
+}
+
+static ssize_t bdev_read(struct file *f, struct uio *u)
+{
+	return pagecache_read(pages_of(f), u);
+}
+
+/* A device does not grow: what lies behind its end is ENOSPC, as on Linux. */
+static ssize_t bdev_write(struct file *f, struct uio *u)
+{
+	struct vnode *vn = pages_of(f);
+	u64 size = (u64)vn->v_size;
+	size_t over;
+	ssize_t ret;
+
+	if (((struct blkdev *)f->f_data)->bd_readonly)
+		return -EROFS;
+	if (u->u_resid == 0)
+		return 0;
+	u->u_append = false;
+	if (u->u_offset >= size)
+		return -ENOSPC;
+	over = u->u_resid > size - u->u_offset ? u->u_resid - (size - u->u_offset) : 0;
+	u->u_resid -= over;
+	ret = pagecache_write(vn, u);
+	u->u_resid += over;
+	return ret;
+}
+
+static int bdev_fsync(struct file *f, bool datasync)
+{
+	int err = vm_object_writeback(&pages_of(f)->v_object, 0, ~0ul);
+
+	(void)datasync;
+	return blk_flush(f->f_data) ?: err;
+}
+
+static s64 bdev_seek(struct file *f, s64 off, int whence)
+{
+	s64 size = pages_of(f)->v_size;
+
+	return file_seek_size(f, off, whence, size, size);
+}
+
+static int bdev_mmap(struct file *f, u64 offset, u64 len, int prot, int flags,
+		     struct vm_object **obj)
+{
+	(void)offset;
+	(void)len;
+	(void)prot;
+	(void)flags;
+	*obj = &pages_of(f)->v_object;
+	vm_object_get(*obj);
+	return 0;
+}
+
+static long bdev_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
+{
+	struct blkdev *bd = f->f_data;
+	void __user *p = (void __user *)arg;
+
+	switch (cmd) {
+	case BLKGETSIZE64:
+		return put_user_u64(p, bd->bd_sectors << SECTOR_SHIFT);
+	case BLKGETSIZE:
+		return put_user_u64(p, bd->bd_sectors);
+	case BLKSSZGET:
+	case BLKPBSZGET:
+		return put_user_u32(p, bd->bd_block_size);
+	case BLKROGET:
+		return put_user_u32(p, bd->bd_readonly);
+	case BLKFLSBUF:
+		if (!cred_privileged(cred_current()))
+			return -EACCES;
+		return bdev_fsync(f, false);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_ops bdev_file_ops = {
+	.fo_read = bdev_read,
+	.fo_write = bdev_write,
+	.fo_ioctl = bdev_ioctl,
+	.fo_seek = bdev_seek,
+	.fo_mmap = bdev_mmap,
+	.fo_fsync = bdev_fsync,
+};
+
+int blkfile_open(struct vnode *vn, struct file *f)
+{
+	struct blkdev *bd = blkdev_by_dev(vn->v_rdev);
+
+	if (!bd)
+		return -ENXIO;
+	if (bd->bd_readonly && f->f_mode & FMODE_WRITE)
+		return -EACCES;
+	f->f_ops = &bdev_file_ops;
+	f->f_data = bd;
+	return 0;
+}
+
+void blkfile_init(void)
+{
+	bdev_sb.sb_dev = MKDEV(0, 2);
+}
