@@ -67,7 +67,7 @@ KOBJS	:= $(addsuffix .o,$(basename $(KSRCS)))
 
 # Where gcc keeps <stdarg.h> and the like; asked once, when first needed.
 GCC_INC	= $(eval GCC_INC := $(shell $(KCC) -print-file-name=include))$(GCC_INC)
-KFLAGS	= -nostdinc -isystem $(GCC_INC) -I. -Iinclude -g -O2 -mcmodel=kernel \
+KFLAGS	= -nostdinc -isystem $(GCC_INC) -I. -Iinclude -g3 -O2 -mcmodel=kernel \
 	  -mno-red-zone -mgeneral-regs-only -ffreestanding -fno-pic -fno-pie \
 	  -fno-stack-protector -fcf-protection=none -Wall -Wextra -Werror
 # User pointers may be any number, so that adding to one may wrap around.

@@ -27,41 +27,45 @@
 
 #define MSR_GS_BASE	0xc0000101
 
+/*
+ * The .cfi lines are for GDB: with them a backtrace goes from the kernel through
+ * here to user code. They go into .debug_frame, never into memory. The frame's
+ * end is the "canonical frame address" from which they count.
+ */
+	.cfi_sections .debug_frame
+
+/* rsp points at this field of a struct trapframe; what lies above is there. */
+.macro FRAME_FROM field
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_def_cfa rsp, TF_SIZE - \field
+	.cfi_offset rip, TF_RIP - TF_SIZE
+	.cfi_offset rsp, TF_RSP - TF_SIZE
+.endm
+
+.macro PUSH reg
+	pushq	%\reg
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \reg, 0
+.endm
+
+.macro POP reg
+	popq	%\reg
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore \reg
+.endm
+
 /* Everything below tf_vec, in the order of struct trapframe. */
 .macro PUSH_REGS
-	pushq	%rdi
-	pushq	%rsi
-	pushq	%rdx
-	pushq	%rcx
-	pushq	%rax
-	pushq	%r8
-	pushq	%r9
-	pushq	%r10
-	pushq	%r11
-	pushq	%rbx
-	pushq	%rbp
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	.irp	reg, rdi, rsi, rdx, rcx, rax, r8, r9, r10, r11, rbx, rbp, r12, r13, r14, r15
+	PUSH	\reg
+	.endr
 .endm
 
 .macro POP_REGS
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbp
-	popq	%rbx
-	popq	%r11
-	popq	%r10
-	popq	%r9
-	popq	%r8
-	popq	%rax
-	popq	%rcx
-	popq	%rdx
-	popq	%rsi
-	popq	%rdi
+	.irp	reg, r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi
+	POP	\reg
+	.endr
 .endm
 
 	.text
@@ -76,16 +80,24 @@
 	.type	syscall_entry, @function
 	.balign	16
 syscall_entry:
+	.cfi_startproc simple
+	.cfi_signal_frame
+	.cfi_def_cfa rsp, 0
+	.cfi_register rip, rcx
 	swapgs
 	movq	%rsp, %gs:percpu_user_rsp
 	movq	%gs:percpu_kstack_top, %rsp
 	pushq	$USER_DS
 	pushq	%gs:percpu_user_rsp
+	.cfi_def_cfa_offset TF_SIZE - TF_RSP
+	.cfi_offset rsp, TF_RSP - TF_SIZE
 	pushq	%r11
 	pushq	$USER_CS
 	pushq	%rcx
 	pushq	%rax			/* tf_err */
 	pushq	$TF_VEC_SYSCALL
+	.cfi_def_cfa_offset TF_SIZE - TF_VEC
+	.cfi_offset rip, TF_RIP - TF_SIZE
 	PUSH_REGS
 	sti
 	movq	%rsp, %rdi
@@ -120,10 +132,15 @@ user_return:
 	jnz	.Lslow_exit
 	shrq	$47, %rcx
 	jnz	.Lslow_exit
+	.cfi_remember_state
 	POP_REGS
 	movq	TF_RSP - TF_VEC(%rsp), %rsp
+	.cfi_def_cfa_offset 0
+	.cfi_register rip, rcx
+	.cfi_restore rsp
 	swapgs
 	sysretq
+	.cfi_restore_state
 
 .Lsyscall_work:
 	movq	%rsp, %rdi
@@ -137,10 +154,12 @@ user_return:
 .Lreturn_to_user:
 	POP_REGS
 	addq	$16, %rsp
+	.cfi_adjust_cfa_offset -16
 	swapgs
 	.globl	iret_to_user
 iret_to_user:
 	iretq
+	.cfi_endproc
 	.size	syscall_entry, . - syscall_entry
 
 /* ---- exceptions ------------------------------------------------------------ */
@@ -148,10 +167,12 @@ iret_to_user:
 	.type	exception_entry, @function
 	.balign	16
 exception_entry:
+	FRAME_FROM TF_VEC
 	testb	$3, TF_CS - TF_VEC(%rsp)
 	jz	.Lexception_in_kernel
 	swapgs
 .Lexception_save:
+	.cfi_remember_state
 	PUSH_REGS
 	cld
 	CLAC
@@ -163,6 +184,7 @@ exception_entry:
 	jz	.Lreturn_to_kernel
 	jmp	.Luser_exit
 
+	.cfi_restore_state
 .Lexception_in_kernel:
 	cmpq	$iret_to_user, TF_RIP - TF_VEC(%rsp)
 	je	bad_iret
@@ -175,7 +197,9 @@ exception_entry:
 .Lreturn_to_kernel:
 	POP_REGS
 	addq	$16, %rsp
+	.cfi_adjust_cfa_offset -16
 	iretq
+	.cfi_endproc
 	.size	exception_entry, . - exception_entry
 
 /*
@@ -203,9 +227,11 @@ bad_iret:
 	.type	interrupt_entry, @function
 	.balign	16
 interrupt_entry:
+	FRAME_FROM TF_VEC
 	testb	$3, TF_CS - TF_VEC(%rsp)
 	jz	.Linterrupt_in_kernel
 	swapgs
+	.cfi_remember_state
 	PUSH_REGS
 	cld
 	CLAC
@@ -223,6 +249,7 @@ interrupt_entry:
 	orb	$3, TF_SS(%rsp)
 	jmp	.Lreturn_to_user
 
+	.cfi_restore_state
 .Linterrupt_in_kernel:
 	PUSH_REGS
 	cld
@@ -230,6 +257,7 @@ interrupt_entry:
 	movq	%rsp, %rdi
 	call	trap_interrupt
 	jmp	.Lreturn_to_kernel
+	.cfi_endproc
 	.size	interrupt_entry, . - interrupt_entry
 
 /*
@@ -239,6 +267,7 @@ interrupt_entry:
 	.type	paranoid_entry, @function
 	.balign	16
 paranoid_entry:
+	FRAME_FROM TF_VEC
 	PUSH_REGS
 	cld
 	CLAC
@@ -259,6 +288,7 @@ paranoid_entry:
 	shrq	$32, %rdx
 	wrmsr
 	jmp	.Lreturn_to_kernel
+	.cfi_endproc
 	.size	paranoid_entry, . - paranoid_entry
 
 /* ---- the 256 stubs that the IDT points at ---------------------------------- */
@@ -269,18 +299,25 @@ paranoid_entry:
 	.type	trap_stubs, @function
 	.balign	16
 trap_stubs:
+	FRAME_FROM TF_RIP
 	.set	vec, 0
 	.rept	256
 	.balign	16
 	.if	vec >= VEC_EXCEPTIONS
+	.cfi_def_cfa_offset TF_SIZE - TF_RIP
 	pushq	$0
+	.cfi_adjust_cfa_offset 8
 	pushq	$vec
+	.cfi_adjust_cfa_offset 8
 	jmp	interrupt_entry
 	.else
 	.if	((HAS_ERROR_CODE >> vec) & 1) == 0
+	.cfi_def_cfa_offset TF_SIZE - TF_RIP
 	pushq	$0
 	.endif
+	.cfi_def_cfa_offset TF_SIZE - TF_RIP + 8
 	pushq	$vec
+	.cfi_adjust_cfa_offset 8
 	.if	vec == VEC_NMI || vec == VEC_DOUBLE_FAULT || vec == VEC_MACHINE_CHECK
 	jmp	paranoid_entry
 	.else
@@ -289,6 +326,7 @@ trap_stubs:
 	.endif
 	.set	vec, vec + 1
 	.endr
+	.cfi_endproc
 	.size	trap_stubs, . - trap_stubs
 
 	.section .percpu, "aw"

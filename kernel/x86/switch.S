@@ -42,6 +42,9 @@ switch_stacks:
 	.type	thread_first_code, @function
 	.balign	16
 thread_first_code:
+	.cfi_sections .debug_frame
+	.cfi_startproc simple
+	.cfi_undefined rip		/* for GDB: nobody has called this */
 	movq	%rax, %rdi
 	xorl	%ebp, %ebp
 	call	sched_first_run
@@ -51,6 +54,7 @@ thread_first_code:
 	movq	%r12, %rdi
 	call	*%rbx
 1:	jmp	user_return
+	.cfi_endproc
 	.size	thread_first_code, . - thread_first_code
 
 	.section .note.GNU-stack, "", @progbits

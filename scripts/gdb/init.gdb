@@ -5,3 +5,5 @@ set confirm off
 set disassembly-flavor att
 set print pretty on
 set architecture i386:x86-64
+# The commands ct-*: `help user-defined` and `help ct-ps`.
+source scripts/gdb/commands.py

@@ -18,6 +18,7 @@ import time
 from collections import namedtuple
 
 import console
+import gdbtest
 import ktap
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -427,6 +428,8 @@ SUITES = (
     Suite("mem16", "the pipeline in 16 MiB", pipeline, ("--mem", "16")),
     Suite("keyboard", "scripts/run at a terminal", keyboard),
     Suite("debugger", "make gdb and make debug", debugger),
+    Suite("gdb-fault", "ct-fault explains each kind of page fault",
+          gdbtest.faults),
     Suite("layers", "no file reaches upwards", layers),
     Suite("docs", "references in the documents", docs),
     Suite("times", "how long it takes to the prompt", boot_times, (), False),

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+"""Loads the commands ct-* of the package cutaway; init.gdb sources this."""
+
+import importlib
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+for module in ("processes", "backtrace", "spaces", "programs", "fault"):
+    importlib.import_module("cutaway." + module)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""ct-bt: the backtrace of a thread that does not run.
+
+A sleeping thread's registers are on its stack, where switch_stacks() has pushed
+them. An unwinder tells GDB that frame 0, which is the CPU's, was called from
+there. So GDB's own machinery shows the frames, with arguments and locals, and
+neither memory nor a register is changed.
+"""
+
+import gdb
+import gdb.unwinder
+
+from cutaway import kernel, processes
+from cutaway.command import command, number
+from cutaway.kernel import safely
+
+REGISTERS = ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")
+
+
+class Identity:
+    """Of a frame, as GDB wants it; address 0 is inside of no other."""
+    sp = pc = 0
+
+
+class SleeperUnwinder(gdb.unwinder.Unwinder):
+    """Puts a sleeping thread's frames behind frame 0, while it is given one."""
+
+    def __init__(self):
+        super().__init__("cutaway sleeper")
+        self.stack = None       # its saved stack pointer
+        self.cpu_stack = None   # the CPU's, to know frame 0 by
+
+    def __call__(self, pending):
+        if self.stack is None:
+            return None
+        if int(pending.read_register("rsp")) != self.cpu_stack:
+            return None
+        try:
+            frame = kernel.at(self.stack, "struct switch_frame")
+            info = pending.create_unwind_info(Identity())
+            for name in REGISTERS:
+                info.add_saved_register(name, frame["sf_" + name])
+            above = self.stack + frame.type.sizeof
+            info.add_saved_register("rsp", gdb.Value(above))
+            return info
+        except kernel.UNREADABLE:
+            return None
+
+    def show(self, stack):
+        gdb.invalidate_cached_frames()
+        self.stack = None
+        if stack is not None:
+            newest = gdb.newest_frame()
+            self.cpu_stack = int(newest.read_register("rsp"))
+            gdb.invalidate_cached_frames()
+            self.stack = stack
+        gdb.execute("frame 0", to_string=True)
+
+
+sleeper = SleeperUnwinder()
+gdb.unwinder.register_unwinder(None, sleeper, replace=True)
+
+
+def forget(_event=None):
+    if sleeper.stack is not None:
+        sleeper.stack = None
+        gdb.invalidate_cached_frames()
+
+
+gdb.events.cont.connect(forget)
+
+
+@command("ct-bt", "[PID]")
+def ct_bt(words):
+    """The backtrace of a thread, sleeping or running, by its number.
+
+    A sleeping thread's frames stay GDB's frames 1, 2 ... until the machine goes
+    on, so that frame 3 and info locals work. ct-bt without a number returns to the
+    CPU. A process number means its first thread; ct-ps lists them. Where user code
+    called the kernel, the frames go on into the program.
+    """
+    if not words:
+        sleeper.show(None)
+        gdb.execute("backtrace")
+        return
+    thread = processes.find_thread(number(words[0]))
+    owner = thread["t_proc"].dereference()
+    state = kernel.enum_word(thread["t_state"])
+    where = processes.running().get(int(thread.address))
+    print(f"{processes.thread_label(thread)} of {processes.label(owner)}: "
+          f"{state}{'' if where is None else f', on CPU {where}'}")
+    if where is not None:
+        show_running(where)
+    elif state == "dead":
+        print("  it will never run again, and its stack is not its own")
+    else:
+        show_sleeping(thread)
+
+
+def show_running(cpu):
+    """Its frames are those of a CPU; GDB calls CPUs threads."""
+    sleeper.show(None)
+    for each in gdb.selected_inferior().threads():
+        each.switch()
+        if kernel.this_cpu() == cpu:
+            gdb.execute("backtrace")
+            return
+
+
+def show_sleeping(thread):
+    stack = int(thread["t_arch"]["at_rsp"])
+    low, top = int(thread["t_kstack"]), int(thread["t_arch"]["at_kstack_top"])
+    if not low <= stack < top:
+        kernel.warn(f"its stack pointer {stack:#x} is not in its stack "
+                    f"({low:#x}-{top:#x})")
+    sleeper.show(stack)
+    text = safely(lambda: gdb.execute("backtrace", to_string=True), "")
+    frames = [line for line in text.splitlines() if not line.startswith("#0 ")]
+    if len(frames) > 1:
+        print("\n".join(frames))
+        return
+    sleeper.show(None)
+    kernel.warn("GDB cannot unwind it; by frame pointers:")
+    follow_pointers(stack, low, top)
+
+
+def follow_pointers(stack, low, top):
+    """What the kernel's own panic does, with no belief in anything."""
+    frame = kernel.at(stack, "struct switch_frame")
+    pc, base = int(frame["sf_rip"]), int(frame["sf_rbp"])
+    for number in range(1, 64):
+        print(f"#{number:<2} {pc:#x} in {kernel.function_at(pc)} "
+              f"{safely(lambda pc=pc: kernel.place_of(pc), '')}")
+        if not low <= base <= top - 16 or base % 8:
+            return
+        words = kernel.read(base, 16)
+        base = int.from_bytes(words[:8], "little")
+        pc = int.from_bytes(words[8:], "little")

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""Address spaces: the commands ct-vm, ct-pt and ct-page."""
+
+import gdb
+
+from cutaway import faultcases, kernel, names, pages, processes
+from cutaway.command import command, number
+from cutaway.kernel import const, safely
+
+
+# ---- ct-vm ------------------------------------------------------------------
+
+@command("ct-vm", "[PID|NAME]")
+def ct_vm(words):
+    """The areas of a process's address space, and how much of each is there.
+
+    Without PID: of the process that runs now. Counted in pages:
+      size      what the area spans
+      there     pages with an entry of their own in the page table
+      shared    of these, frames that something else refers to as well
+      cow       of these, read-only until a write copies or takes them over
+      swapped   pages that are in the swap area
+    """
+    owner = processes.chosen(words)
+    space = pages.space_of(owner)
+    users = ", ".join(processes.label(each)
+                      for each in processes.using(int(space.address)))
+    print(f"{processes.label(owner)}: struct vmspace at "
+          f"{int(space.address):#x}, used by {users}")
+    print(f"{'start':>16}-{'end':<14} mode {'size':>7}{'there':>7}{'shared':>7}"
+          f"{'cow':>6}{'swapped':>8}  what")
+    frames = pages.Frames()
+    total = [0] * 5
+    for area in pages.areas(space):
+        total = [a + b for a, b in zip(total, show_area(space, area, frames))]
+    size, there, shared, cow, swapped = total
+    print(f"{'':36}{size:>7}{there:>7}{shared:>7}{cow:>6}{swapped:>8}  in all")
+    counted = kernel.atomic(space["vm_rss"])
+    print(f"resident {counted} pages; page tables take "
+          f"{int(space['vm_pmap']['pm_ptpages']) + 1}")
+
+
+def show_area(space, area, frames):
+    start, end = int(area["va_start"]), int(area["va_end"])
+    offset = int(area["va_offset"])
+    what = safely(lambda: names.area_name(area))
+    if int(area["va_object"]):
+        what += f" + {offset:#x}"
+    counts = [(end - start) // const("PAGE_SIZE"),
+              *count_entries(space, start, end, frames)]
+    print(f"{start:>16x}-{end:<14x} {pages.rights(area)} {counts[0]:>7}"
+          f"{counts[1]:>7}{counts[2]:>7}{counts[3]:>6}{counts[4]:>8}  {what}")
+    return counts
+
+
+def count_entries(space, start, end, frames):
+    there = shared = cow = swapped = 0
+    try:
+        for _, entry in pages.entries(pages.root_of(space), start, end):
+            if not pages.has_page(entry):
+                swapped += 1
+                continue
+            there += 1
+            pfn = pages.frame_of(entry)
+            if safely(lambda pfn=pfn: frames.count(pfn), 0) > 1:
+                shared += 1
+            if entry & const("PTE_COW"):
+                cow += 1
+    except kernel.UNREADABLE:
+        kernel.warn(f"the page tables of {start:#x} cannot be read")
+    return there, shared, cow, swapped
+
+
+# ---- ct-pt ------------------------------------------------------------------
+
+@command("ct-pt", "PID|NAME ADDR")
+def ct_pt(words):
+    """Walks a process's page tables to an address, and says what it finds.
+
+    Prints the entry at each of the four levels with all its flags, the physical
+    address, and what a read and a write of the user's would do there. ADDR is any
+    expression, such as &counter or $rsp; PID 0 means the kernel's own tables.
+    """
+    if len(words) != 2:
+        raise gdb.GdbError("usage: ct-pt PID|NAME ADDR")
+    address = number(words[1])
+    owner = processes.named(words[0]) if words[0] != "0" else None
+    if owner is None:
+        root, who = int(kernel.var("kernel_pmap")["pm_root"]), "the kernel"
+    else:
+        root = pages.root_of(pages.space_of(owner))
+        who = processes.label(owner)
+    print(f"{address:#x} in {who}, tables from {root:#x} on")
+    show_walk(root, address)
+    if owner is not None and address < const("USER_TOP"):
+        show_consequences(owner, address)
+
+
+def show_walk(root, address):
+    if not _canonical(address):
+        print("not canonical: bits 63 to 47 differ; the CPU does not even look")
+        return
+    steps = pages.walk(root, address)
+    for level, where, entry in steps:
+        name = f"{pages.LEVELS[level - 1]}[{pages.index(address, level)}]"
+        print(f"  {name:<10} at {where:#x}  {entry:#018x}  "
+              f"{pages.describe_entry(entry, level)}")
+    level, _, entry = steps[-1]
+    if entry & const("PTE_P"):
+        bits = const("PT_ENTRIES").bit_length() - 1
+        span = 1 << const("PAGE_SHIFT") + (level - 1) * bits
+        base = entry & const("PTE_ADDR") & ~(span - 1)
+        physical = base + address % span
+        print(f"  frame {physical >> const('PAGE_SHIFT'):#x}, physical address "
+              f"{physical:#x}")
+    elif level > 1:
+        print(f"  no table below: nothing of this part ({pages.LEVELS[level-1]}"
+              f" entry) is mapped")
+
+
+def _canonical(address):
+    top = address >> 47
+    return top in (0, (1 << 17) - 1)
+
+
+def show_consequences(owner, address):
+    for access in ("read", "write"):
+        case = faultcases.predict(owner, address, access)
+        if case.kind == "none":
+            print(f"  a {access} here goes through")
+        else:
+            print(f"  a {access} here faults ({case.kind}). {case.says}")
+    area = faultcases.predict(owner, address, "read").area
+    if area is not None:
+        print(f"  area {int(area['va_start']):#x}-{int(area['va_end']):#x} "
+              f"{pages.rights(area)} {safely(lambda: names.area_name(area))}")
+
+
+# ---- ct-page ----------------------------------------------------------------
+
+@command("ct-page", "PFN|ADDR")
+def ct_page(words):
+    """A frame of memory: what it is used for, how often, and who maps it.
+
+    A number below the count of frames is a frame number. An address is looked up:
+    of a struct page, of the kernel, or of the process that runs now.
+    """
+    if len(words) != 1:
+        raise gdb.GdbError("usage: ct-page PFN|ADDR")
+    pfn = frame_named(number(words[0]))
+    page = pages.page(pfn)
+    count = kernel.atomic(page["pg_ref"])
+    flags = int(page["pg_flags"])
+    print(f"frame {pfn:#x}, physical {pfn << const('PAGE_SHIFT'):#x}, struct "
+          f"page at {int(page.address):#x}")
+    print(f"  references {count}, flags: "
+          f"{kernel.flags(flags, 'PG_') or 'none'}")
+    kept = show_use(page, pfn, flags)
+    found = mappings(pfn)
+    for owner, address, entry in found:
+        print(f"  mapped by {processes.label(owner)} at {address:#x}: "
+              f"{pages.describe_entry(entry)}")
+    rest = count - len(found) - kept
+    if count and rest and not flags & const("PG_SLAB"):
+        print(f"  {rest} reference{'s' if rest > 1 else ''} more: held by the "
+              "kernel, or a page that a pipe or a call is using")
+
+
+def frame_named(value):
+    size = kernel.type_of("struct page").sizeof
+    base, shift = const("VMEMMAP_BASE"), const("PAGE_SHIFT")
+    total = frame_limit()
+    if value < total:
+        return value
+    if base <= value < base + total * size:
+        return (value - base) // size
+    root = int(kernel.var("kernel_pmap")["pm_root"])
+    if value < const("USER_TOP"):
+        root = pages.root_of(pages.space_of(processes.current_process()))
+    level, _, entry = pages.walk(root, value)[-1]
+    if not entry & const("PTE_P"):
+        raise gdb.GdbError(f"no frame is mapped at {value:#x}; see ct-pt")
+    bits = const("PT_ENTRIES").bit_length() - 1
+    span = 1 << shift + (level - 1) * bits
+    return ((entry & const("PTE_ADDR") & ~(span - 1)) + value % span) >> shift
+
+
+def frame_limit():
+    """Frame numbers are below this; user addresses (VM_MIN_ADDR) above, in all
+    but very large machines."""
+    return 1 << 20
+
+
+def show_use(page, pfn, flags):
+    """Says what the frame is for; returns the references this accounts for."""
+    if pages.is_zero_page(pfn):
+        print("  the zero page: what a read of untouched memory gets")
+        return 1
+    if flags & (const("PG_BUDDY") | const("PG_CPUCACHE")):
+        where = "a CPU's cache" if flags & const("PG_CPUCACHE") else \
+            f"the buddy lists, head of a block of order {int(page['pg_order'])}"
+        print(f"  free, in {where}")
+    elif flags & const("PG_SLAB"):
+        name = safely(lambda: kernel.text(page["pg_cache"]["c_name"]))
+        print(f"  objects of slab cache {name}; see ct-slab {name}")
+    elif flags & const("PG_CACHE"):
+        item = page["pg_object"]
+        if int(item):
+            print(f"  page {int(page['pg_index'])} of "
+                  f"{names.object_name(item)}")
+            return 1
+        print("  was a page of a file that has let it go (truncated)")
+    elif flags & const("PG_PT"):
+        print("  a page table")
+    return 0
+
+
+def mappings(pfn):
+    """[(process, address, entry)] of all that map a frame. Processes that share
+    an address space count once."""
+    found, seen = [], set()
+    for owner in processes.processes():
+        space = owner["p_vm"]
+        if not int(space) or int(space) in seen:
+            continue
+        seen.add(int(space))
+        try:
+            for address, entry in pages.entries(pages.root_of(space), 0,
+                                                const("USER_TOP")):
+                if pages.has_page(entry) and pages.frame_of(entry) == pfn:
+                    found.append((owner, address, entry))
+        except kernel.UNREADABLE:
+            kernel.warn(f"the page tables of {processes.label(owner)} cannot "
+                        "be read")
+    return found
