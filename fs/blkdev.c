@@ -15,6 +15,7 @@
 #include <kernel/upcalls.h>
 #include "fs/blkdev.h"
 #include "fs/blkfile.h"
+#include "fs/bufcache.h"
 #include "fs/chrdev.h"
 #include "fs/partition.h"
 #include "kernel/core/fail.h"
@@ -253,6 +254,7 @@ static int blkdev_enter(struct blkdev *bd)
 
 	if (blkdev_by_dev(bd->bd_dev) || blkdev_by_name(bd->bd_name))
 		return -EEXIST;
+	list_init(&bd->bd_bufs);
 	err = blkfile_create(bd);
 	if (err)
 		return err;
@@ -389,6 +391,7 @@ static struct statreport partitions_report = {
 void blkdev_init(void)
 {
 	blkfile_init();
+	buf_init();
 	statreport_register(&diskstats_report);
 	statreport_register(&partitions_report);
 }

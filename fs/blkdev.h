@@ -128,6 +128,8 @@ struct blkdev {
 	bool bd_flush_wanted;		/* [q] bd_flush waits for the driver */
 	struct blk_stats bd_stats[4];	/* [q] by enum bio_op; partitions count their own */
 	struct list_head bd_link;	/* [blkdev_list_lock] */
+	struct list_head bd_bufs;	/* dirty buffers, oldest first; bufcache.c's lock */
+	unsigned int bd_bufs_busy;	/* being written; the same lock */
 	struct vnode *bd_vnode;		/* [I] holds the device's pages: /dev/NAME and bufcache */
 	void *bd_holder;		/* [blkdev_list_lock] mounted super block or swap: exclusive */
 };

@@ -8,7 +8,10 @@
  * A file system with a journal does not use buf_dirty() at once: the journal holds the buffer
  * (buf_pin) and calls buf_dirty() when the transaction has been committed.
  *
- * Legend: [a] atomic, [b] the bufcache's lock, [l] buf_lock().
+ * Who changes the bytes of a buffer keeps others from it by locks of its own. A buffer that is
+ * being written home may be changed: it is dirty again then.
+ *
+ * Legend: [a] atomic, [b] the bufcache's lock, [I] immutable.
  */
 #ifndef FS_BUFCACHE_H
 #define FS_BUFCACHE_H
@@ -16,30 +19,34 @@
 #include <atomic.h>
 #include <list.h>
 #include <types.h>
+#include "kernel/x86/clock.h"
 
 struct blkdev;
 struct page;
 
 /* b_state bits, [b] */
-#define BUF_UPTODATE	0x01
 #define BUF_DIRTY	0x02		/* to be written home by the flusher */
-#define BUF_BUSY	0x04		/* being read or written */
+#define BUF_BUSY	0x04		/* being written; who set it waits for the disk and clears it */
 #define BUF_PINNED	0x08		/* the journal's: not to be written home yet */
 #define BUF_ERROR	0x10		/* the last write home failed */
+#define BUF_USED	0x20		/* looked up since reclaim passed by */
 
 struct buf {
 	atomic_t b_ref;			/* [a] */
-	u32 b_state;
-	struct blkdev *b_blkdev;
-	u64 b_blockno;			/* in units of b_size */
-	u32 b_size;			/* 1024, 2048 or 4096 */
-	u8 *b_data;			/* b_size bytes, in b_page */
-	struct page *b_page;		/* reference */
-	void *b_journal;		/* the journal's, NULL: none of its business */
-	struct hlist_node b_hash;
-	struct list_head b_lru;		/* unused ones */
-	struct list_head b_dirty;	/* of the device, oldest first */
+	u32 b_state;			/* [b] BUF_* */
+	struct blkdev *b_blkdev;	/* [I] */
+	u64 b_blockno;			/* [I] in units of b_size */
+	u32 b_size;			/* [I] 1024, 2048 or 4096 */
+	u8 *b_data;			/* [I] b_size bytes, in b_page */
+	struct page *b_page;		/* [I] reference */
+	void *b_journal;		/* the journal's; while not NULL the buffer stays */
+	struct hlist_node b_hash;	/* [b] */
+	struct list_head b_lru;		/* [b] all buffers, for reclaim */
+	struct list_head b_dirty;	/* [b] of the device, oldest first */
+	nsec_t b_dirtied;		/* [b] since when */
 };
+
+void buf_init(void);
 
 /* The block, up to date, referenced. Sleeps. -EIO, -ENOMEM. */
 int buf_read(struct blkdev *bd, u64 blockno, u32 size, struct buf **out);
@@ -67,6 +74,8 @@ int buf_write_many(struct buf **bufs, unsigned int n);
 void buf_forget(struct blkdev *bd, u64 blockno, u32 size);
 /* All dirty, unpinned buffers of the device: write and wait. First error. */
 int buf_sync(struct blkdev *bd);
+/* Those that have been dirty since before, for the flusher; NSEC_NEVER: all. */
+int buf_flush(struct blkdev *bd, nsec_t before);
 /* At unmount: drop all buffers of the device; none is referenced or dirty. */
 void buf_invalidate(struct blkdev *bd);
 /* Free up to n pages' worth of clean, unused buffers. Returns pages. */

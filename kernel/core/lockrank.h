@@ -34,6 +34,7 @@ enum lock_rank {
 	RANK_FUTEX,		/* futex hash buckets */
 	RANK_OBJECT,		/* vm_object.vo_lock */
 	RANK_PT,		/* vmspace.vm_ptlock */
+	RANK_BUFCACHE,		/* metadata blocks */
 	RANK_BLKQUEUE,		/* blkdev.bd_lock: queue of a disk */
 	RANK_DEVICE,		/* driver state */
 	RANK_LEAF_OBJECT,	/* completions, mutex and rwlock queues */
