@@ -35,7 +35,7 @@ struct tmpfs {
 	atomic64_t ts_pages;		/* [a] */
 	atomic64_t ts_inodes;		/* [a] */
 	atomic64_t ts_next_ino;		/* [a] */
-	s64 ts_max_pages;		/* [I] */
+	s64 ts_max_pages;		/* [I] after boot */
 	s64 ts_max_inodes;		/* [I] */
 	struct tmpfs_options ts_opt;	/* [I] */
 };
@@ -91,7 +91,11 @@ static int tmpfs_fill(struct vm_object *vo, struct page *pg, u64 index)
 
 void tmpfs_account_page(struct vnode *vn)
 {
-	atomic64_inc(&tmpfs_of(vn)->ts_pages);
+	struct tmpfs *ts = tmpfs_of(vn);
+
+	atomic64_inc(&ts->ts_pages);
+	/* It did not count as memory when the limit was set to half of that. */
+	ts->ts_max_pages++;
 	vnode_blocks_add(vn, 1);
 }
 

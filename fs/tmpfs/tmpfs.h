@@ -17,7 +17,7 @@ int tmpfs_statfs(struct superblock *sb, struct statfs *st);
 int tmpfs_vnode(struct superblock *sb, u32 mode, struct vnode **out);
 /* Pages of all tmpfs files, for meminfo. */
 u64 tmpfs_total_pages(void);
-/* A page that was put in by vm_object_insert() counts as vn's. */
+/* A page of the boot archive, put in by vm_object_insert(), counts as vn's. */
 void tmpfs_account_page(struct vnode *vn);
 
 #endif

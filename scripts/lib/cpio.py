@@ -14,9 +14,11 @@ reader of newc accepts:
      concatenated and rule 1 still holds; a later entry replaces an earlier one.
 
 The output depends on nothing but the entries: the owner is root, the time
-stamp fixed, inode numbers count up, entries are sorted by path.
+stamp fixed unless an entry has one, inode numbers count up, entries are sorted
+by path.
 """
 
+import fnmatch
 import os
 import stat
 
@@ -38,9 +40,9 @@ class Archive:
         self.entries = {}
         self.below = frozenset(below)
 
-    def add(self, path, mode, source=b""):
+    def add(self, path, mode, source=b"", mtime=MTIME):
         """source: bytes, or the str path of a host file that is read late."""
-        self.entries[_clean(path)] = (mode, source)
+        self.entries[_clean(path)] = (mode, source, mtime)
 
     def add_dir(self, path, perm=0o755):
         self.add(path, stat.S_IFDIR | perm)
@@ -51,23 +53,27 @@ class Archive:
     def add_bytes(self, path, data, perm=0o644):
         self.add(path, stat.S_IFREG | perm, data)
 
-    def add_host(self, path, host, exact=False):
+    def add_host(self, path, host, exact=False, leave_out=()):
         """Adds a host file, symbolic link or whole folder under path.
 
-        exact keeps the host's permission bits; otherwise they become 755 or
-        644, so that the archive does not depend on a umask.
+        exact keeps the host's permission bits and a file's time stamp;
+        otherwise they become 755 or 644, so that the archive does not depend
+        on a umask. Names in a folder that match one of leave_out are left out.
         """
         info = os.lstat(host)
         if stat.S_ISLNK(info.st_mode):
             self.add_link(path, os.readlink(host))
         elif stat.S_ISREG(info.st_mode):
-            self.add(path, stat.S_IFREG | _perm(info, exact), host)
+            self.add(path, stat.S_IFREG | _perm(info, exact), host,
+                     int(info.st_mtime) if exact else MTIME)
         elif stat.S_ISDIR(info.st_mode):
             if _clean(path) and _clean(path) not in self.below:
                 self.add_dir(path, _perm(info, exact))
             for name in sorted(os.listdir(host)):
-                self.add_host(path.rstrip("/") + "/" + name,
-                              os.path.join(host, name), exact)
+                if not any(fnmatch.fnmatchcase(name, each)
+                           for each in leave_out):
+                    self.add_host(path.rstrip("/") + "/" + name,
+                                  os.path.join(host, name), exact, leave_out)
         else:
             raise ValueError(f"{host}: not a file, link or directory")
 
@@ -78,13 +84,13 @@ class Archive:
             parent = os.path.dirname(path)
             while parent and parent not in entries and \
                     parent not in self.below:
-                entries[parent] = (stat.S_IFDIR | 0o755, b"")
+                entries[parent] = (stat.S_IFDIR | 0o755, b"", MTIME)
                 parent = os.path.dirname(parent)
         pos = 0
         for ino, path in enumerate(sorted(entries, key=_order), 1):
-            mode, source = entries[path]
-            pos = _write_entry(out, pos, ino, path, mode, _load(source))
-        pos = _write_entry(out, pos, 0, "TRAILER!!!", 0, b"")
+            mode, source, mtime = entries[path]
+            pos = _write_entry(out, pos, ino, path, mode, _load(source), mtime)
+        pos = _write_entry(out, pos, 0, "TRAILER!!!", 0, b"", MTIME)
         return _pad(out, pos, PAGE)
 
 
@@ -134,14 +140,14 @@ def _pad(out, pos, unit):
     return pos + gap
 
 
-def _write_entry(out, pos, ino, path, mode, data):
+def _write_entry(out, pos, ino, path, mode, data, mtime):
     name = os.fsencode(path) + b"\0"
     if len(name) > PAGE:
         raise ValueError(f"{path}: the name is longer than {PAGE - 1} bytes")
     unit = PAGE if stat.S_ISREG(mode) and data else 4
     name += bytes(-(pos + HEADER + len(name)) % unit)
     links = 2 if stat.S_ISDIR(mode) else 1
-    fields = (ino, mode, 0, 0, links, MTIME, len(data), 0, 0, 0, 0,
+    fields = (ino, mode, 0, 0, links, mtime, len(data), 0, 0, 0, 0,
               len(name), 0)
     out.write(b"070701" + b"".join(b"%08x" % field for field in fields))
     out.write(name)

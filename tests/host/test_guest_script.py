@@ -245,6 +245,25 @@ class Options(GuestCase):
         self.assertTrue(out.startswith(b"deep\nsub/file\n"), out)
 
 
+    def test_added_program(self):
+        source = self.path("dynamic.c", b"int main(void) { return 0; }\n")
+        name = self.path("dynamic")
+        link = self.path("link to it")
+        subprocess.run(["gcc", "-o", name, source], check=True)
+        os.symlink("dynamic", link)
+        loader = re.search(rb"/\S*/ld-linux\S*\.so\.\d+\0",
+                           open(name, "rb").read())[0][1:-1].decode()
+        _, out, _ = self.guest("--add-program", link, "show", link[1:],
+                               name[1:], loader)
+        self.assertTrue(out.startswith(b"dynamic\n\x7fELF"), out[:100])
+        self.assertGreater(out.count(b"\x7fELF"), 1)
+        for wrong in (source, self.path("nowhere")):
+            with self.subTest(wrong=wrong):
+                status, _, err = self.guest("--add-program", wrong, "show")
+                self.assertEqual(status, 125)
+                self.assertIn(b"guest: ", err)
+
+
 class Archive(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="cutaway-test-")

@@ -242,6 +242,98 @@ def static_binaries(report):
         0, b"f\nh\nl\n5\n1\n1\n")
 
 
+SQL = b"""create table t(n integer primary key, name text);
+begin;
+with recursive c(n) as (select 1 union all select n + 1 from c where n < 1000)
+    insert into t select n, 'row ' || n from c;
+commit;
+"""
+READ_BACK = "select count(*), sum(n), max(name) from t; pragma integrity_check;"
+PYTHON_WORK = r"""
+import ctypes, hashlib, json, mmap, os, subprocess, sys, tempfile, threading
+print(sum(range(10**6)))
+done = subprocess.run(["/bin/sort"], input=b"b\na\n", capture_output=True)
+print(json.dumps([done.returncode, done.stdout.decode()]))
+with tempfile.TemporaryFile() as stream:
+    stream.write(bytes(10000))
+    stream.flush()
+    with mmap.mmap(stream.fileno(), 0) as pages:
+        pages[5000:5003] = b"abc"
+    print(os.pread(stream.fileno(), 5, 4999))
+total = []
+threads = [threading.Thread(target=total.append, args=(i,)) for i in range(20)]
+[t.start() for t in threads], [t.join() for t in threads]
+print(sum(total), hashlib.sha256(b"abc").hexdigest()[:8])
+pid = os.fork()
+if pid == 0:
+    os._exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), ctypes.CDLL(None).getppid() > 0)
+sys.exit(3)
+"""
+PYTHON_SAYS = rb"""499999500000
+[0, "a\nb\n"]
+b'\x00abc\x00'
+190 ba7816bf
+7 True
+"""
+
+
+def dynamic_binaries(report, *options):
+    """Debian's own dynamically linked programs, with the libraries that they
+    have on this machine."""
+    if os.uname().machine != "x86_64":
+        return report.skipped("dynamic", "this machine's programs are others")
+
+    def run(program, *words, **more):
+        return report.guest(*options, "--add-program", program, "--", *words,
+                            **more)
+
+    result = run("/bin/ls", "/bin/ls", "-l", "/etc/passwd", "/bin/sh")
+    report.check("ls -l", result.status == 0 and re.fullmatch(
+        rb"-rwxr-xr-x 1 root root +\d+ .* /bin/sh\n"
+        rb"-rw-r--r-- 1 root root +\d+ .* /etc/passwd\n", result.out), result)
+    expect(report, "lua: closures, strings, a coroutine, a pipe",
+           run("/usr/bin/lua5.4", "/usr/bin/lua5.4", "-e", """
+               local co = coroutine.wrap(function()
+                   for i = 1, 3 do coroutine.yield(i * i) end end)
+               print(co(), co(), co(), ("x"):rep(3), 2^53 | 0)
+               print(io.popen("echo 6 | tr 6 7"):read("n"))"""), 0,
+           b"1\t4\t9\txxx\t9007199254740992\n7\n")
+    expect(report, "sqlite3: 1000 inserts in a transaction, read back",
+           run("/usr/bin/sqlite3", "/bin/sh", "-c", "sqlite3 /tmp/db && "
+               f"sqlite3 /tmp/db '{READ_BACK}'", data=SQL), 0,
+           b"1000|500500|row 999\nok\n")
+    expect(report, "python3: the standard library at work",
+           run("/usr/bin/python3", "/usr/bin/python3", "-c", PYTHON_WORK),
+           3, PYTHON_SAYS)
+    result = run("/bin/cat", "/lib64/ld-linux-x86-64.so.2", "--list",
+                 "/bin/cat")
+    report.check("the loader finds the vDSO", result.status == 0 and
+                 b"linux-vdso.so.1 (0x" in result.out, result)
+    randomness(report, run("/bin/cat", "/bin/sh", "-c", MAPS_TWICE), True)
+    randomness(report, report.guest("--append", "norandmaps", "--add-program",
+                                    "/bin/cat", "--", "/bin/sh", "-c",
+                                    MAPS_TWICE), False)
+
+
+MAPS_TWICE = "for i in 1 2; do /bin/cat /proc/self/maps; echo; done"
+
+
+def randomness(report, result, wanted):
+    """Two maps of one program, an empty line behind each."""
+    places = []
+    for text in result.out.decode().split("\n\n")[:2]:
+        first = {}
+        for line in text.splitlines():
+            first.setdefault(line.split()[-1], line.split("-")[0])
+        places.append(first)
+    for what in ("/bin/cat", "/lib/x86_64-linux-gnu/libc.so.6",
+                 "/lib64/ld-linux-x86-64.so.2", "[heap]", "[stack]", "[vdso]"):
+        report.check(f"{what} {'moves' if wanted else 'stays'}",
+                     all(what in each for each in places) and
+                     (places[0][what] != places[-1][what]) == wanted, result)
+
+
 def own_program(report):
     """A program that somebody has written, with either C library."""
     wanted = b"10000 10000 50\n2 1.732051 Function not implemented\ny\n"
@@ -420,6 +512,8 @@ SUITES = (
     Suite("host", "our own tools", host),
     Suite("unit", "pure code on the host under ASan and UBSan", unit),
     Suite("binaries", "static programs of Debian", static_binaries),
+    Suite("dynamic", "dynamically linked programs of Debian", dynamic_binaries,
+          ("--smp", "2")),
     Suite("own", "a program of the user's own, glibc and musl", own_program),
     Suite("statuses", "exit statuses of scripts/guest", statuses),
     Suite("streams", "stdin, stdout, stderr, arguments", streams),
