@@ -35,6 +35,7 @@ static struct spinlock file_list_lock =
 static LIST_HEAD(file_list);			/* [file_list_lock] */
 static u64 file_count;				/* [file_list_lock] */
 static u64 file_max;				/* [I] */
+static u64 file_last_id;			/* [file_list_lock] */
 static atomic64_t anon_ino = ATOMIC_INIT(1);
 
 int (*fifo_open_hook)(struct vnode *vn, struct file *f);
@@ -49,6 +50,7 @@ static bool file_list_add(struct file *f)
 	ok = file_count < file_max || cred_privileged(f->f_cred);
 	if (ok) {
 		list_add_tail(&f->f_link, &file_list);
+		f->f_id = ++file_last_id;
 		file_count++;
 	}
 	spin_unlock(&file_list_lock);
@@ -326,11 +328,15 @@ static void show_file(struct statbuf *sb, struct file *f, char *buf)
 	if (f->f_path.dentry)
 		name = path_name(&f->f_path, buf, PATH_MAX);
 	/* Without the reference that the report itself holds. */
-	stat_printf(sb, "%4d %c%c%c 0%08o %8ld %c ", atomic_read(&f->f_ref) - 1,
+	stat_printf(sb, "%6lu %4d %c%c%c 0%08o %8ld %c ", f->f_id, atomic_read(&f->f_ref) - 1,
 		    f->f_mode & FMODE_READ ? 'r' : '-',
 		    f->f_mode & FMODE_WRITE ? 'w' : '-',
 		    f->f_mode & FMODE_SEEK ? 's' : '-',
 		    f->f_flags, f->f_pos, types[mode >> 12 & 15]);
+	if (f->f_vnode)
+		stat_printf(sb, "%lu:%lu ", f->f_vnode->v_sb->sb_dev, f->f_vnode->v_ino);
+	else
+		stat_printf(sb, "- ");
 	if (name)
 		stat_printf(sb, "%s\n", name);
 	else
@@ -349,7 +355,7 @@ static void openfiles_show(struct statbuf *sb)
 
 	if (!buf)
 		return;
-	stat_printf(sb, "refs mode     flags      pos t path\n");
+	stat_printf(sb, "    id refs mode     flags      pos t vnode path\n");
 	for (;;) {
 		struct list_head *next;
 

@@ -97,6 +97,7 @@ struct file {
 	const char *f_anon_class;	/* [I] "pipe", "socket" ...; NULL: "anon_inode" */
 	u32 f_anon_mode;		/* [I] type and permissions */
 	u64 f_anon_ino;			/* [I] */
+	u64 f_id;			/* [I] number in the open-file table, never given again */
 	struct list_head f_link;	/* [file_list_lock] all open files, for /proc/openfiles */
 };
 

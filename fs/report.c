@@ -21,10 +21,11 @@ static void vnodes_show_sb(struct statbuf *sb, struct superblock *s)
 
 	while ((n = vnode_list(s, &pos, l, LINES)) > 0) {
 		for (unsigned int i = 0; i < n; i++)
-			stat_printf(sb, "%-8s %6lu %4d %4u %c%04o %5u %5u %10ld %6lu %3d\n",
-				    s->sb_type->ft_name, l[i].ino, l[i].ref, l[i].nlink,
+			stat_printf(sb, "%lu:%-6lu %4d %4u %c%04o %5u %5u %10ld %6lu %3d %s\n",
+				    s->sb_dev, l[i].ino, l[i].ref, l[i].nlink,
 				    types[l[i].mode >> 12 & 15], l[i].mode & 07777, l[i].uid,
-				    l[i].gid, l[i].size, l[i].pages, l[i].writers);
+				    l[i].gid, l[i].size, l[i].pages, l[i].writers,
+				    s->sb_type->ft_name);
 	}
 }
 
@@ -32,7 +33,7 @@ static void vnodes_show(struct statbuf *sb)
 {
 	struct superblock *s = NULL;
 
-	stat_printf(sb, "fs          ino refs link tmode   uid   gid       size  pages  wr\n");
+	stat_printf(sb, "vnode    refs link tmode   uid   gid       size  pages  wr fs\n");
 	mutex_lock(&mount_list_lock);
 	while ((s = superblock_next(s)))
 		vnodes_show_sb(sb, s);

@@ -220,9 +220,9 @@ static int show_fdinfo(const struct pf_node *n, const struct cred *cr, struct st
 	if (!err) {
 		u32 flags = READ_ONCE(f->f_flags) | (closes_on_exec(n) ? O_CLOEXEC : 0);
 
-		stat_printf(sb, "pos:\t%li\nflags:\t0%o\nmnt_id:\t%i\nino:\t%lu\n",
+		stat_printf(sb, "pos:\t%li\nflags:\t0%o\nmnt_id:\t%i\nino:\t%lu\nfile:\t%lu\n",
 			    READ_ONCE(f->f_pos), flags, (int)p.mnt->mnt_id,
-			    p.dentry->d_vnode->v_ino);
+			    p.dentry->d_vnode->v_ino, f->f_id);
 		path_put(&p);
 	}
 	file_put(f);
