@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <kassert.h>
 #include "fs/dcache.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/vnode.h"
 #include "kernel/lib/string.h"
@@ -70,6 +71,7 @@ static void dentry_free(struct dentry *d)
 		spin_lock(&dcache_lock);
 		list_del(&d->d_alias);
 		spin_unlock(&dcache_lock);
+		inotify_name_gone(d->d_vnode);
 		vnode_put(d->d_vnode);
 	}
 	if (d->d_name != d->d_inline)

@@ -20,6 +20,7 @@
 #include "fs/chrdev.h"
 #include "fs/dcache.h"
 #include "fs/file.h"
+#include "fs/inotify.h"
 #include "fs/locks.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
@@ -211,6 +212,8 @@ static __noinline void file_end(struct file *f)
 {
 	struct vnode *vn = f->f_vnode;
 
+	if (f->f_ops != &path_file_ops)
+		inotify_file(f, f->f_mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (vn && vn->v_locks)
 		locks_release_file(f);
 	if (f->f_ops->fo_release)
@@ -237,12 +240,20 @@ void file_put(struct file *f)
 
 ssize_t file_read(struct file *f, struct uio *u)
 {
-	return f->f_ops->fo_read ? f->f_ops->fo_read(f, u) : -EINVAL;
+	ssize_t ret = f->f_ops->fo_read ? f->f_ops->fo_read(f, u) : -EINVAL;
+
+	if (inotify_on() && ret > 0)
+		inotify_file(f, IN_ACCESS);
+	return ret;
 }
 
 ssize_t file_write(struct file *f, struct uio *u)
 {
-	return f->f_ops->fo_write ? f->f_ops->fo_write(f, u) : -EINVAL;
+	ssize_t ret = f->f_ops->fo_write ? f->f_ops->fo_write(f, u) : -EINVAL;
+
+	if (inotify_on() && ret > 0)
+		inotify_file(f, IN_MODIFY);
+	return ret;
 }
 
 u32 file_poll(struct file *f, struct poll_table *pt)

@@ -13,6 +13,7 @@
 #include "fs/fdtable.h"
 #include "fs/file.h"
 #include "fs/init.h"
+#include "fs/inotify.h"
 #include "fs/locks.h"
 #include "fs/memfd.h"
 #include "fs/mount.h"
@@ -35,6 +36,7 @@ void fs_init(void)
 	mount_init();
 	name_ops_init();
 	locks_init();
+	inotify_cache_init();
 	tmpfs_init();
 	procfs_init();
 	fs_report_init();

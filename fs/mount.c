@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <kassert.h>
 #include "fs/dcache.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/mount_impl.h"
 #include "fs/namei.h"
@@ -105,6 +106,7 @@ static void superblock_put(struct superblock *sb)
 	mutex_lock(&mount_list_lock);
 	list_del(&sb->sb_link);
 	mutex_unlock(&mount_list_lock);
+	inotify_unmount(sb);
 	dcache_shrink(sb, ~0UL);
 	dcache_destroy(sb);
 	sb->sb_root = NULL;

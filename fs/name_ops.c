@@ -12,6 +12,7 @@
 #include <kassert.h>
 #include "fs/dcache.h"
 #include "fs/fs_context.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/name_ops.h"
 #include "fs/namei.h"
@@ -79,6 +80,7 @@ int name_create(const struct path *dir, const char *name, size_t len, struct den
 	} else {
 		*out = dentry_add(made, vn);
 	}
+	inotify_entry(dvn, S_ISDIR(mode) ? IN_CREATE | IN_ISDIR : IN_CREATE, name, len);
 	return 0;
 }
 
@@ -290,6 +292,10 @@ static int link_commit(struct new_name *nn, const struct mount *mnt, struct vnod
 		dentry_instantiate(nn->nn_d, vnode_get(vn));
 	else if (!err)
 		d = dentry_add(d, vnode_get(vn));
+	if (!err) {
+		inotify_self(vn, IN_ATTRIB);
+		inotify_entry(dvn, IN_CREATE, w->w_last, w->w_len);
+	}
 	if (d)
 		dentry_put(d);
 	return err;
@@ -349,6 +355,12 @@ static int remove_commit(struct walk *w, struct dentry *d, bool is_dir)
 		dentry_delete(d);
 	}
 	rwlock_write_unlock(&vn->v_lock);
+	if (!err) {
+		if (!is_dir)
+			inotify_self(vn, IN_ATTRIB);
+		inotify_entry(dvn, is_dir ? IN_DELETE | IN_ISDIR : IN_DELETE, w->w_last,
+			      w->w_len);
+	}
 	return err;
 }
 

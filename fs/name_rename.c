@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <kassert.h>
 #include "fs/dcache.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/name_ops.h"
 #include "fs/namei.h"
@@ -162,6 +163,29 @@ static int rename_commit(struct rename *rn)
 	return err;
 }
 
+/* vn went from one name to another. Both directories are still locked, so events keep order. */
+static void tell_moved(const struct walk *from, const struct walk *to, struct vnode *vn)
+{
+	u32 cookie = inotify_cookie(), dir = vnode_is_dir(vn) ? IN_ISDIR : 0;
+
+	inotify_tell_dir(from->w_path.dentry->d_vnode, IN_MOVED_FROM | dir, from->w_last,
+			 from->w_len, cookie);
+	inotify_tell_dir(to->w_path.dentry->d_vnode, IN_MOVED_TO | dir, to->w_last, to->w_len,
+			 cookie);
+}
+
+static void rename_tell(struct rename *rn, struct vnode *svn, struct vnode *tvn)
+{
+	tell_moved(&rn->rn_from, &rn->rn_to, svn);
+	if (rn->rn_flags & RENAME_EXCHANGE) {
+		tell_moved(&rn->rn_to, &rn->rn_from, tvn);
+		inotify_tell_vnode(tvn, IN_MOVE_SELF);
+	} else if (tvn) {
+		inotify_tell_vnode(tvn, IN_ATTRIB);
+	}
+	inotify_tell_vnode(svn, IN_MOVE_SELF);
+}
+
 /* Both directories have been found. */
 static int rename_run(struct rename *rn)
 {
@@ -190,9 +214,13 @@ static int rename_run(struct rename *rn)
 	 * (rename(2)).
 	 */
 	if (!err && rn->rn_s->d_vnode != target_vnode(rn)) {
+		struct vnode *tvn = target_vnode(rn);
+
 		err = rename_check_rights(rn);
 		if (!err)
 			err = rename_commit(rn);
+		if (!err && inotify_on())
+			rename_tell(rn, rn->rn_s->d_vnode, tvn);
 	}
 	dirs_unlock(sdir, tdir);
 	if (rn->rn_s)

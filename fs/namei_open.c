@@ -10,6 +10,7 @@
 #include <kassert.h>
 #include "fs/dcache.h"
 #include "fs/fs_context.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/vnode.h"
@@ -181,14 +182,17 @@ static int open_tmpfile(struct path *dir, int flags, mode_t mode)
 	return 0;
 }
 
-static int open_truncate(struct vnode *vn)
+static int open_truncate(struct dentry *d)
 {
+	struct vnode *vn = d->d_vnode;
 	int err = vnode_get_write(vn);
 
 	if (err)
 		return err;
 	err = vnode_truncate(vn, 0);
 	vnode_put_write(vn);
+	if (!err)
+		inotify_dentry(d, IN_MODIFY);
 	return err;
 }
 
@@ -238,8 +242,10 @@ int path_open(int dirfd, const char *name, int flags, mode_t mode, struct file *
 		err = may_open(&p, flags);
 	if (!err)
 		err = file_open_path(&p, (u32)flags & ~__O_TMPFILE, out);
+	if (!err && !(flags & O_PATH))
+		inotify_file(*out, IN_OPEN);
 	if (!err && (flags & O_TRUNC) && !created && vnode_is_reg(p.dentry->d_vnode)) {
-		err = open_truncate(p.dentry->d_vnode);
+		err = open_truncate(p.dentry);
 		if (err)
 			file_put(*out);
 	}

@@ -8,6 +8,7 @@
 #include <abi/signal.h>
 #include "fs/dcache.h"
 #include "fs/fdtable.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/pagecache.h"
@@ -46,6 +47,8 @@ static int truncate_path(const struct path *p, s64 size)
 		return err;
 	err = vnode_truncate(vn, size);
 	vnode_put_write(vn);
+	if (!err)
+		inotify_dentry(p->dentry, IN_MODIFY);
 	return err;
 }
 
@@ -81,6 +84,8 @@ long sys_ftruncate(int fd, s64 size)
 		err = size_check(vn, size);
 	if (!err)
 		err = vnode_truncate(vn, size);
+	if (!err)
+		inotify_file(r.file, IN_MODIFY);
 	fd_put(&r);
 	return err;
 }
@@ -142,6 +147,8 @@ long sys_fallocate(int fd, int mode, s64 off, s64 len)
 	if (!fd_get(fd, &r))
 		return -EBADF;
 	err = fallocate_file(r.file, mode, off, len);
+	if (!err)
+		inotify_file(r.file, IN_MODIFY);
 	fd_put(&r);
 	return err;
 }

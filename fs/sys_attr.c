@@ -9,6 +9,7 @@
 #include <kassert.h>
 #include "fs/dcache.h"
 #include "fs/fdtable.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/sys_path.h"
@@ -39,6 +40,8 @@ static int chmod_path(const struct path *p, mode_t mode)
 		err = vnode_setattr(vn, &va);
 	}
 	rwlock_write_unlock(&vn->v_lock);
+	if (!err)
+		inotify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 
@@ -127,6 +130,8 @@ static int chown_path(const struct path *p, uid_t uid, gid_t gid)
 		err = vnode_setattr(vn, &va);
 	}
 	rwlock_write_unlock(&vn->v_lock);
+	if (!err)
+		inotify_dentry(p->dentry, IN_ATTRIB);
 	return err;
 }
 
@@ -169,6 +174,14 @@ long sys_fchown(int fd, uid_t uid, gid_t gid)
 	return err;
 }
 
+/* Setting one time only looks like what would have changed it. */
+static u32 times_event(u32 valid)
+{
+	if ((valid & (ATTR_ATIME | ATTR_MTIME)) == (ATTR_ATIME | ATTR_MTIME))
+		return IN_ATTRIB;
+	return valid & ATTR_ATIME ? IN_ACCESS : IN_MODIFY;
+}
+
 /* times[0] atime, times[1] mtime; NULL: both now. */
 static int utimes_path(const struct path *p, const struct timespec times[2])
 {
@@ -200,6 +213,8 @@ static int utimes_path(const struct path *p, const struct timespec times[2])
 	if (!err)
 		err = vnode_setattr(vn, &va);
 	rwlock_write_unlock(&vn->v_lock);
+	if (!err)
+		inotify_dentry(p->dentry, times_event(va.va_valid));
 	return err;
 }
 

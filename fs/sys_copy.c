@@ -10,6 +10,7 @@
 #include "fs/fdtable.h"
 #include "fs/mount.h"
 #include "fs/file.h"
+#include "fs/inotify.h"
 #include "fs/pagecache.h"
 #include "fs/sys_file.h"
 #include "fs/vnode.h"
@@ -144,8 +145,10 @@ static ssize_t sendfile_files(struct file *out, struct file *in, s64 __user *off
 		in->f_pos = (s64)c.c_in_pos;
 		mutex_unlock(&in->f_poslock);
 	}
-	if (ret > 0)
+	if (ret > 0) {
 		vnode_accessed(in->f_vnode, in->f_path.mnt);
+		inotify_file(in, IN_ACCESS);
+	}
 	kfree(c.c_bounce);
 	return ret;
 }
@@ -218,6 +221,8 @@ static ssize_t copy_range_files(struct file *in, s64 __user *in_off, struct file
 	kfree(c.c_bounce);
 	if (ret <= 0)
 		return ret;
+	vnode_accessed(in->f_vnode, in->f_path.mnt);
+	inotify_file(in, IN_ACCESS);
 	if ((in_off && put_user_u64(in_off, c.c_in_pos)) ||
 	    (out_off && put_user_u64(out_off, c.c_out_pos)))
 		return -EFAULT;

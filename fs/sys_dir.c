@@ -9,6 +9,7 @@
 #include "fs/dcache.h"
 #include "fs/fdtable.h"
 #include "fs/fs_context.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/sys_path.h"
@@ -230,6 +231,7 @@ static long do_getdents(int fd, void __user *buf, unsigned int size, bool old_fo
 	rwlock_read_unlock(&vn->v_lock);
 	mutex_unlock(&f->f_poslock);
 	vnode_accessed(vn, f->f_path.mnt);
+	inotify_file(f, IN_ACCESS);
 	fd_put(&r);
 	if (s.done)
 		return (long)s.done;

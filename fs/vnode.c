@@ -188,7 +188,7 @@ static void vnode_free(struct vnode *vn)
 	bool last;
 
 	KASSERT(atomic_read(&vn->v_ref) == 0);
-	KASSERT(list_empty(&vn->v_dentries));
+	KASSERT(list_empty(&vn->v_dentries) && !vn->v_watches);
 	if (vn->v_locks)
 		locks_free(vn);
 	if (vn->v_pipe)

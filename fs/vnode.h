@@ -24,6 +24,7 @@
 
 struct superblock;
 struct vnode_ops;
+struct watch;
 
 struct vtime {				/* ns since 1970, split as the ABI wants it */
 	s64 sec;
@@ -61,6 +62,7 @@ struct vnode {
 	void *v_data;			/* [I] file system's own; for a FIFO its pipe */
 	void *v_pipe;			/* ipc/fifo.c, [i] */
 	struct file_locks *v_locks;	/* [I] once set, under v_ilock: record locks and flock */
+	struct watch *v_watches;	/* [inotify_lock] who is told what happens; see inotify.c */
 };
 
 /* v_flags */

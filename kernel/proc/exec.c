@@ -19,6 +19,7 @@
 #include "drivers/random.h"
 #include "fs/dcache.h"
 #include "fs/fdtable.h"
+#include "fs/inotify.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/vnode.h"
@@ -219,6 +220,8 @@ static int exec_open_at(const struct path *path, struct file **out)
 	err = file_open_path(path, O_RDONLY, out);
 	if (err)
 		vnode_allow_write(vn);
+	else
+		inotify_file(*out, IN_OPEN);
 	return err;
 }
 

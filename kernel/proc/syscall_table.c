@@ -12,6 +12,7 @@
 #include "drivers/kmsg.h"
 #include "drivers/random.h"
 #include "fs/fs_context.h"
+#include "fs/inotify.h"
 #include "fs/name_ops.h"
 #include "fs/sys_file.h"
 #include "fs/sys_path.h"
@@ -192,6 +193,9 @@ const struct syscall_entry syscall_table[SYSCALL_MAX] = {
 	S(tgkill, "ddd"),
 	S(utimes, "sp"),
 	S(waitid, "ddpxp"),
+	S(inotify_init, ""),
+	S(inotify_add_watch, "fsx"),
+	S(inotify_rm_watch, "fd"),
 	S(openat, "fsxo"),
 	S(mkdirat, "fso"),
 	S(mknodat, "fsox"),
@@ -214,6 +218,7 @@ const struct syscall_entry syscall_table[SYSCALL_MAX] = {
 	S(fallocate, "fxdd"),
 	S(dup3, "ffx"),
 	S(pipe2, "px"),
+	S(inotify_init1, "x"),
 	S(preadv, "fpddd"),
 	S(pwritev, "fpddd"),
 	S(rt_tgsigqueueinfo, "dddp"),

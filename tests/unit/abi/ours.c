@@ -7,6 +7,7 @@
 #include "abi/elf.h"
 #include "abi/fcntl.h"
 #include "abi/futex.h"
+#include "abi/inotify.h"
 #include "abi/ioctl.h"
 #include "abi/mman.h"
 #include "abi/mount.h"

@@ -34,6 +34,10 @@ F(struct flock, l_whence) F(struct flock, l_start) F(struct flock, l_len)
 F(struct flock, l_pid) S(struct f_owner_ex) F(struct f_owner_ex, type)
 F(struct f_owner_ex, pid)
 
+/* abi/inotify.h */
+S(struct inotify_event) F(struct inotify_event, wd) F(struct inotify_event, mask)
+F(struct inotify_event, cookie) F(struct inotify_event, len)
+
 /* abi/futex.h */
 S(struct robust_list) F(struct robust_list, next) S(struct robust_list_head)
 F(struct robust_list_head, list) F(struct robust_list_head, futex_offset)
