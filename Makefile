@@ -9,6 +9,7 @@
 #: make test        all tests; T="NAME..." runs some, T=list names them
 #: make test-linux  the in-guest test programs on this host's Linux
 #: make bench       the same program here and on Linux; writes docs/bench.md
+#: make profile CMD="..."  hot functions while CMD runs, and a flame graph
 #: make unit        unit tests on the host, under ASan and UBSan
 #: make layers      does a file reach upwards? (tests/layers.txt)
 #: make debug       boot with QEMU waiting for GDB; then, elsewhere:
@@ -47,7 +48,7 @@ MAKEFLAGS	+= --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all help run test test-linux unit layers debug gdb iso clean setup
-.PHONY: kernels user bench compile_commands.json FORCE
+.PHONY: kernels user bench profile compile_commands.json FORCE
 
 all: $(K)/cutaway.elf $(O)/initrd.cpio
 help:
@@ -136,7 +137,7 @@ kernels: $(O)/cutaway.elf $(O)/debug/cutaway.elf $(O)/ubsan/cutaway.elf
 # all, tests/guest/lib to the tests.
 U	:= $(O)/user
 UFLAGS	= -std=gnu11 -g -O2 -Wall -Wextra -Werror -static -fno-pie -no-pie \
-	  -iquote user/lib
+	  -fno-omit-frame-pointer -iquote user/lib
 UPROGS	:= $(sort $(patsubst user/%.c,%,$(wildcard user/*.c)) \
 	   $(patsubst user/%/main.c,%,$(wildcard user/*/main.c)))
 TPROGS	:= $(sort $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c)))
@@ -206,6 +207,8 @@ test-linux: $(TBINS)
 	@$(PYTHON) tests/run_all.py linux
 bench: all $(O)/cutaway.iso
 	@scripts/bench $(BENCH)
+profile: all
+	@scripts/profile $(PROFILE) $(if $(SMP),--smp $(SMP)) $(if $(MEM),--mem $(MEM)) -- $(CMD)
 run debug: all
 	@scripts/run $(if $(filter debug,$@),--wait-gdb)
 gdb: all

@@ -41,6 +41,8 @@ void user_return_work(struct trapframe *tf);
 void irq_dispatch(unsigned int vec, struct trapframe *tf);
 /* kernel/x86 -> kernel/core/timer.c: the event of clock_set_event(). Interrupt context. */
 void timer_interrupt(struct trapframe *tf);
+/* kernel/x86/trap.c -> kernel/core/profile.c: an NMI. False: it was not the profiler's. */
+bool profile_nmi(const struct trapframe *tf);
 /* kernel/x86/switch.S -> kernel/core/sched.c: first code of a new thread, finishes the switch. */
 void sched_first_run(struct thread *prev);
 /* kernel/x86/trap.c -> mm/fault.c. Interrupts as they were. True: retry the instruction. */

@@ -18,6 +18,7 @@
 #include "ipc/signal.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
+#include "kernel/core/profile.h"
 #include "kernel/core/proc.h"
 #include "kernel/core/sched.h"
 #include "kernel/core/workq.h"
@@ -205,6 +206,7 @@ static void init_subsystems(void)
 	signal_init();
 	itimer_init();
 	syscall_init();
+	profile_init();
 	fs_init();
 	ipc_init();
 	drivers_init();

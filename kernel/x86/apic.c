@@ -40,9 +40,11 @@ enum lapic_reg {
 #define IOAPIC_REG_VERSION	0x01
 #define IOAPIC_REG_ENTRY(n)	(0x10 + 2 * (n))
 
+#define RTE_NMI			(4u << 8)	/* delivery mode */
 #define RTE_ACTIVE_LOW		(1u << 13)
 #define RTE_LEVEL		(1u << 15)
 #define RTE_MASKED		(1u << 16)
+#define RTE_DEST_ALL		0xff
 
 struct ioapic {
 	volatile u32 *io_regs;		/* [I] */
@@ -169,11 +171,10 @@ static const struct ioapic *ioapic_of(unsigned int gsi)
 	return NULL;
 }
 
-int ioapic_route(unsigned int gsi, unsigned int vec, bool level, bool active_low)
+/* Masked. dest: the physical id of a CPU, or 0xff for all. */
+static int ioapic_set(unsigned int gsi, u32 low, u8 dest)
 {
 	const struct ioapic *io = ioapic_of(gsi);
-	u32 low = vec | RTE_MASKED | (level ? RTE_LEVEL : 0) |
-		  (active_low ? RTE_ACTIVE_LOW : 0);
 	irqflags_t f;
 	u32 reg;
 
@@ -181,11 +182,22 @@ int ioapic_route(unsigned int gsi, unsigned int vec, bool level, bool active_low
 		return -ENODEV;
 	reg = IOAPIC_REG_ENTRY(gsi - io->io_gsi_base);
 	f = spin_lock_irqsave(&ioapic_lock);
-	ioapic_write(io, reg, low);
-	/* Fixed delivery to the boot CPU, by its physical id. */
-	ioapic_write(io, reg + 1, (u32)apic_ids[0] << 24);
+	ioapic_write(io, reg, low | RTE_MASKED);
+	ioapic_write(io, reg + 1, (u32)dest << 24);
 	spin_unlock_irqrestore(&ioapic_lock, f);
 	return 0;
+}
+
+int ioapic_route(unsigned int gsi, unsigned int vec, bool level, bool active_low)
+{
+	/* Fixed delivery to the boot CPU. */
+	return ioapic_set(gsi, vec | (level ? RTE_LEVEL : 0) | (active_low ? RTE_ACTIVE_LOW : 0),
+			  apic_ids[0]);
+}
+
+int ioapic_route_nmi(unsigned int gsi)
+{
+	return ioapic_set(gsi, RTE_NMI, RTE_DEST_ALL);
 }
 
 void ioapic_set_mask(unsigned int gsi, bool masked)

@@ -32,6 +32,7 @@ u32 lapic_timer_count(void);
 void ioapic_init(void);			/* all of acpi.ioapic, every input masked */
 /* -ENODEV if no IO-APIC has that input. Masked. */
 int ioapic_route(unsigned int gsi, unsigned int vec, bool level, bool active_low);
+int ioapic_route_nmi(unsigned int gsi);	/* every edge an NMI on all CPUs; masked */
 void ioapic_set_mask(unsigned int gsi, bool masked);
 
 #endif

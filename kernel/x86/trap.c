@@ -280,9 +280,11 @@ void trap_paranoid(struct trapframe *tf)
 	}
 	if (tf->tf_vec == VEC_MACHINE_CHECK)
 		panic_frame(tf, "machine check");
-	/* NMI: another CPU has panicked, or the hardware complains. */
+	/* NMI: another CPU has panicked, the profiler looks, or the hardware complains. */
 	if (irqchip_nmi_is_stop())
 		for (;;)
 			hlt();
+	if (profile_nmi(tf))
+		return;
 	printk("NMI on CPU %u, reason %02x\n", cpu_id(), inb(0x61));
 }

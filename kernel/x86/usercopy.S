@@ -31,7 +31,7 @@
 	.size	\name, . - \name
 .endm
 
-	.text
+	.section .text.leaf, "ax"	/* no frames: the profiler asks the stack who called */
 
 /* size_t usercopy(rdi dst, rsi src, rdx n); in and out are one, AC opens both. */
 	.globl	usercopy_in

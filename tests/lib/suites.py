@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import namedtuple
+from xml.etree import ElementTree
 
 import console
 import gdbtest
@@ -497,6 +498,39 @@ def boot(report, *options):
     report.ktap("proc", report.guest(*options, "--", "/tests/proc"))
 
 
+def profiler(report):
+    """make profile: a table that names both sides, and a picture."""
+    tool = os.path.join(ROOT, "scripts/profile")
+    program = ("/bin/bench", "--quick", "fork+exit", "pipe")
+    for label, options in (("instructions", ()), ("two CPUs", ("--smp", "2")),
+                           ("debug kernel", ("--debug", "--real"))):
+        with tempfile.TemporaryDirectory(prefix="cutaway-test-") as folder:
+            image = os.path.join(folder, "flame.svg")
+            result = report.run([tool, "--out", image, "--rows", "999",
+                                 *options, "--",
+                                 *program], timeout=60)
+            found = os.path.exists(image) and ElementTree.parse(image).getroot()
+        text = result.out.decode("utf-8", "replace")
+        report.check(f"{label}: kernel and user functions", result.status == 0
+                     and found is not False and " sys_" in text and
+                     " bench:" in text, result)
+    result = report.guest("--", "/bin/profile", "-r", "5000", "false")
+    report.check("the program's status, and stacks for stdout", result.status
+                 == 1 and re.search(rb"# \d+ samples, \d+ lost\n$",
+                                    result.out), result)
+    result = report.guest("--append", "nolapic", "--", "/bin/profile", "true")
+    report.check("an error where there is no NMI", result.status == 125 and
+                 b"No such device" in result.err, result)
+
+
+def bench(report):
+    """The short form of make bench: every kind of row works and is well
+    formed. A slow row is no failure."""
+    result = report.run([os.path.join(ROOT, "scripts/bench"), "--quick"],
+                        timeout=120)
+    report.check("rows", result.status == 0, result)
+
+
 # Long ones first, so that the last to end are short.
 SUITES = (
     Suite("debug-smp2", "in-guest tests, debug kernel, two CPUs", in_guest,
@@ -521,6 +555,8 @@ SUITES = (
     Suite("pipeline", "the lecture's pipeline in sh and ash", pipeline),
     Suite("mem16", "the pipeline in 16 MiB", pipeline, ("--mem", "16")),
     Suite("keyboard", "scripts/run at a terminal", keyboard),
+    Suite("bench", "make bench, in its short form", bench),
+    Suite("profile", "make profile", profiler),
     Suite("debugger", "make gdb and make debug", debugger),
     Suite("gdb-fault", "ct-fault explains each kind of page fault",
           gdbtest.faults),
