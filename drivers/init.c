@@ -3,6 +3,7 @@
  * Start of the driver level, called once by kernel/proc/main.c.
  */
 #include "drivers/init.h"
+#include "drivers/pci.h"
 #include "drivers/tty.h"
 
 void drivers_init(void)
@@ -18,4 +19,10 @@ void drivers_init(void)
 	vt_screen_init();
 	kbd_init();
 	ramdisk_init();
+}
+
+void drivers_probe(void)
+{
+	pci_init();
+	ahci_init();
 }

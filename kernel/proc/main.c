@@ -110,6 +110,7 @@ static void init_thread(void *arg)
 
 	(void)arg;
 	*tf = (struct trapframe){ 0 };
+	drivers_probe();
 	open_console();
 	run_init();
 }

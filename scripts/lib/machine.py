@@ -20,6 +20,8 @@ import subprocess
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 PANIC_STATUS = 133
+SATA_PORTS = range(6)
+CDROM_PORT = 2          # where QEMU's -cdrom goes
 
 OVMF = (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd",
                                                  "OVMF_VARS.fd"))
@@ -46,6 +48,28 @@ def ensure_built(*files):
         raise CannotStart("cannot build " + " ".join(lost or targets))
 
 
+def disk_args(files, keep, ports):
+    """QEMU's arguments for SATA disks on these ports. Writes go to a throw-away
+    overlay, or with keep to the files. Raises CannotStart."""
+    args = []
+    if len(files) > len(ports):
+        raise CannotStart(f"this machine has room for {len(ports)} disks")
+    for number, name in zip(ports, files):
+        try:
+            with open(name, "r+b" if keep else "rb") as image:
+                kind = "qcow2" if image.read(4) == b"QFI\xfb" else "raw"
+        except OSError as error:
+            raise CannotStart(f"disk {name}: {error.strerror}") from error
+        where = name.replace(",", ",,")
+        # Without a power cut to fear, a flush need not reach the host's disk.
+        mode = "cache=writeback" if keep else "cache=unsafe,snapshot=on"
+        args += ["-drive", f"if=none,id=disk{number},format={kind},{mode},"
+                 f"discard=unmap,file={where}",
+                 "-device", f"ide-hd,drive=disk{number},bus=ide.{number},"
+                 "werror=report,rerror=report"]
+    return args
+
+
 class Machine:
     """What to boot and on which hardware.
 
@@ -64,6 +88,8 @@ class Machine:
         self.gdb = None
         self.wait = False
         self.vga = "none" if boot == "fast" else "std"
+        self.disks = []
+        self.keep = False       # writes reach the disks' files
         self.extra = []
 
     def start(self, scratch, console=None):
@@ -129,7 +155,10 @@ class Machine:
             args += ["-gdb", self.gdb]
         if self.wait:
             args.append("-S")
-        return args + self._boot_args(scratch) + self.extra
+        ports = [number for number in SATA_PORTS
+                 if self.boot == "fast" or number != CDROM_PORT]
+        return (args + disk_args(self.disks, self.keep, ports)
+                + self._boot_args(scratch) + self.extra)
 
 
 def _find_ovmf():

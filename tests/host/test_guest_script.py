@@ -180,13 +180,30 @@ class Options(GuestCase):
                 self.assertTrue(err.startswith(b"guest: "), err)
 
     def test_options_of_later_drivers_are_refused(self):
-        for words in (("--disk", "x"), ("--root", "x"), ("--net", "user"),
-                      ("--keep",), ("--hostfwd", "tcp:1:1")):
+        for words in (("--root", "x"), ("--net", "user"),
+                      ("--hostfwd", "tcp:1:1")):
             with self.subTest(words=words):
                 status, _, err = self.guest(*words, "exit", "0")
                 self.assertEqual(status, 125)
                 self.assertIn(b"this kernel has no", err)
         self.assertEqual(self.guest("--net", "none", "exit", "0")[0], 0)
+
+    def test_disks(self):
+        raw = self.path("raw,1.img", bytes(4096))
+        qcow2 = self.path("q.img", b"QFI\xfb" + bytes(4092))
+        status, out, _ = self.guest("--disk", raw, "--disk", qcow2,
+                                    "--", "show")
+        self.assertEqual(status, 0)
+        self.assertIn(b"id=disk0,format=raw,cache=unsafe,snapshot=on", out)
+        self.assertIn(b"raw,,1.img", out)
+        self.assertIn(b"id=disk1,format=qcow2,", out)
+        out = self.guest("--keep", "--disk", raw, "--", "show")[1]
+        self.assertNotIn(b"snapshot=on,discard", out)
+        for words in (("--disk", "/nonexistent"), ("--disk", raw) * 7):
+            with self.subTest(words=words):
+                status, _, err = self.guest(*words, "exit", "0")
+                self.assertEqual(status, 125)
+                self.assertTrue(err.startswith(b"guest: "), err)
 
     def test_help(self):
         status, out, _ = self.guest("--help")
