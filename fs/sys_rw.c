@@ -144,12 +144,8 @@ static ssize_t iov_check(struct iovec *iov, unsigned int cnt)
 	return (ssize_t)total;
 }
 
-/*
- * Copy a segment list in: *iov is small[] or allocated. Returns the sum of
- * lengths.
- */
-static ssize_t iov_get(const struct iovec __user *uiov, int cnt,
-		       struct iovec small[UIO_FASTIOV], struct iovec **iov)
+ssize_t iov_get(const struct iovec __user *uiov, int cnt, struct iovec small[UIO_FASTIOV],
+		struct iovec **iov)
 {
 	ssize_t total;
 
@@ -165,8 +161,10 @@ static ssize_t iov_get(const struct iovec __user *uiov, int cnt,
 		total = -EFAULT;
 	else
 		total = iov_check(*iov, (unsigned int)cnt);
-	if (total < 0 && *iov != small)
+	if (total < 0 && *iov != small) {
 		kfree(*iov);
+		*iov = small;
+	}
 	return total;
 }
 

@@ -32,5 +32,11 @@ void uio_init_kernel(struct uio *u, void *base, size_t len, u64 offset);
 int uio_copy_out(struct uio *u, const void *src, size_t n);
 int uio_copy_in(struct uio *u, void *dst, size_t n);
 int uio_zero_out(struct uio *u, size_t n);
+/*
+ * Copy a segment list in from the user: *iov is small[] or allocated (kfree it then). Returns the
+ * sum of lengths, cut to FILE_MAX_RW; -EFAULT, -EINVAL, -ENOMEM.
+ */
+ssize_t iov_get(const struct iovec __user *uiov, int cnt, struct iovec small[UIO_FASTIOV],
+		struct iovec **iov);
 
 #endif

@@ -21,6 +21,8 @@
  *     reaches PIPE_BUF: one of them. Whoever leaves bytes or room behind wakes
  *     the next one of his kind. So there is neither a herd nor a forgotten sleeper.
  *  5. p_tail <= p_head, p_head - round_down(p_tail) <= p_nslots pages.
+ *  6. A page with more than one reference (splice.c put it in: it belongs to a file or to another
+ *     pipe, too) is full: nobody will write to it, and it does not become the spare one.
  *
  * Locks: p_lock is a leaf but for wait queues. Everything here may sleep.
  */
@@ -30,7 +32,7 @@
 #include <kassert.h>
 #include "fs/poll.h"
 #include "fs/vnode.h"
-#include "ipc/pipe.h"
+#include "ipc/pipe_impl.h"
 #include "ipc/signal.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
@@ -41,22 +43,6 @@
 
 static struct slab_cache *pipe_cache;
 
-static inline u64 pipe_used(const struct pipe *p)
-{
-	return p->p_head - p->p_tail;
-}
-
-static inline u64 pipe_room(const struct pipe *p)
-{
-	return (u64)p->p_nslots * PAGE_SIZE -
-	       (p->p_head - round_down(p->p_tail, PAGE_SIZE));
-}
-
-static inline u8 **pipe_slot(const struct pipe *p, u64 pos)
-{
-	return &p->p_slots[(pos >> PAGE_SHIFT) & (p->p_nslots - 1)];
-}
-
 static void page_free_virt(u8 *va)
 {
 	page_put(virt_to_page(va));
@@ -64,8 +50,7 @@ static void page_free_virt(u8 *va)
 
 /* ---- the two wake-ups ------------------------------------------------------ */
 
-/* n more bytes are readable. */
-static void publish(struct pipe *p, size_t n)
+void pipe_publish(struct pipe *p, size_t n)
 {
 	bool was_empty = p->p_head == p->p_tail;
 
@@ -79,8 +64,7 @@ static void publish(struct pipe *p, size_t n)
 		waitq_wake_all(&p->p_pollq, POLLIN | POLLRDNORM);
 }
 
-/* The n oldest bytes have been read. Returns pages to free, chained. */
-static struct page *consume(struct pipe *p, size_t n)
+struct page *pipe_consume(struct pipe *p, size_t n)
 {
 	u64 page = round_down(p->p_tail, PAGE_SIZE);
 	bool was_short = pipe_room(p) < PIPE_BUF;
@@ -90,12 +74,14 @@ static struct page *consume(struct pipe *p, size_t n)
 	p->p_tail += n;
 	for (; page + PAGE_SIZE <= p->p_tail; page += PAGE_SIZE) {
 		u8 **slot = pipe_slot(p, page);
+		struct page *pg = virt_to_page(*slot);
 
-		if (!p->p_spare) {
+		/* Nobody else can come to know a page that is ours alone. */
+		if (atomic_read(&pg->pg_ref) > 1) {
+			page_put(pg);
+		} else if (!p->p_spare) {
 			p->p_spare = *slot;
 		} else {
-			struct page *pg = virt_to_page(*slot);
-
 			pg->pg_next = chain;
 			chain = pg;
 		}
@@ -110,7 +96,7 @@ static struct page *consume(struct pipe *p, size_t n)
 	return chain;
 }
 
-static void free_chain(struct page *pg)
+void pipe_free_chain(struct page *pg)
 {
 	while (pg) {
 		struct page *next = pg->pg_next;
@@ -120,7 +106,7 @@ static void free_chain(struct page *pg)
 	}
 }
 
-static void busy_done(struct pipe *p, bool *busy)
+void pipe_busy_done(struct pipe *p, bool *busy)
 {
 	KASSERT(*busy);
 	*busy = false;
@@ -130,8 +116,7 @@ static void busy_done(struct pipe *p, bool *busy)
 
 /* ---- reading --------------------------------------------------------------- */
 
-/* Until there are bytes and no other reader copies. 1, 0 (end of file) or -errno. */
-static int reader_wait(struct pipe *p, bool nonblock)
+int pipe_reader_wait(struct pipe *p, bool nonblock)
 {
 	int err = 0;
 
@@ -168,6 +153,12 @@ static int copy_out(struct pipe *p, struct uio *u, u64 pos, size_t len)
 	return err;
 }
 
+void pipe_reader_done(struct pipe *p)
+{
+	if ((pipe_used(p) || !p->p_writers) && !waitq_empty(&p->p_rdq))
+		waitq_wake_one(&p->p_rdq, POLLIN | POLLRDNORM);
+}
+
 static ssize_t pipe_read(struct file *f, struct uio *u)
 {
 	struct pipe *p = f->f_data;
@@ -178,7 +169,7 @@ static ssize_t pipe_read(struct file *f, struct uio *u)
 	if (!start)
 		return 0;
 	spin_lock(&p->p_lock);
-	err = reader_wait(p, u->u_nonblock);
+	err = pipe_reader_wait(p, u->u_nonblock);
 	while (err > 0) {
 		/* Half a pipe at a time, so that a writer on another CPU can go on. */
 		len = min(u->u_resid, pipe_used(p));
@@ -188,27 +179,25 @@ static ssize_t pipe_read(struct file *f, struct uio *u)
 		spin_unlock(&p->p_lock);
 		err = copy_out(p, u, p->p_tail, len);
 		spin_lock(&p->p_lock);
-		busy_done(p, &p->p_rd_busy);
-		chain = consume(p, before - u->u_resid);
+		pipe_busy_done(p, &p->p_rd_busy);
+		chain = pipe_consume(p, before - u->u_resid);
 		if (unlikely(chain)) {
 			spin_unlock(&p->p_lock);
-			free_chain(chain);
+			pipe_free_chain(chain);
 			spin_lock(&p->p_lock);
 		}
 		/* Take what is there, but do not wait for more, not even for another reader. */
 		if (!err && u->u_resid && pipe_used(p) && !p->p_rd_busy)
 			err = 1;
 	}
-	if ((pipe_used(p) || !p->p_writers) && !waitq_empty(&p->p_rdq))
-		waitq_wake_one(&p->p_rdq, POLLIN | POLLRDNORM);
+	pipe_reader_done(p);
 	spin_unlock(&p->p_lock);
 	return start != u->u_resid ? (ssize_t)(start - u->u_resid) : err;
 }
 
 /* ---- writing --------------------------------------------------------------- */
 
-/* Until there is room for need (<= PIPE_BUF) bytes and no other writer copies. */
-static int writer_wait(struct pipe *p, size_t need, bool nonblock)
+int pipe_writer_wait(struct pipe *p, size_t need, bool nonblock)
 {
 	int err = 0;
 
@@ -228,15 +217,13 @@ static int writer_wait(struct pipe *p, size_t need, bool nonblock)
 	return err;
 }
 
-/* A writer leaves: room for others, or nobody to read? */
-static void writer_done(struct pipe *p)
+void pipe_writer_done(struct pipe *p)
 {
 	if ((pipe_room(p) >= PIPE_BUF || !p->p_readers) && !waitq_empty(&p->p_wrq))
 		waitq_wake_one(&p->p_wrq, POLLOUT | POLLWRNORM);
 }
 
-/* The page for position pos, made if need be. p_wr_busy is ours, the lock dropped. */
-static u8 *page_at(struct pipe *p, u64 pos)
+u8 *pipe_page_at(struct pipe *p, u64 pos)
 {
 	u8 **slot = pipe_slot(p, pos), *va = *slot;
 	struct page *pg;
@@ -265,7 +252,7 @@ static int copy_in(struct pipe *p, struct uio *u, u64 pos, size_t len)
 	while (len && !err) {
 		size_t off = pos & (PAGE_SIZE - 1);
 		size_t n = min(len, PAGE_SIZE - off);
-		u8 *va = page_at(p, pos);
+		u8 *va = pipe_page_at(p, pos);
 
 		err = va ? uio_copy_in(u, va + off, n) : -ENOMEM;
 		pos += n;
@@ -291,7 +278,7 @@ static bool put_small(struct pipe *p, const u8 *buf, size_t n)
 	memcpy(*slot + off, buf, first);
 	if (unlikely(first < n))
 		memcpy(*pipe_slot(p, pos + first), buf + first, n - first);
-	publish(p, n);
+	pipe_publish(p, n);
 	return true;
 }
 
@@ -299,12 +286,31 @@ static bool put_small(struct pipe *p, const u8 *buf, size_t n)
  * A reader may have emptied the pipe while a copy was under way that then failed: it has left the
  * positions alone (consume), and a ring of one page would never have room for PIPE_BUF again.
  */
-static void rewind_if_empty(struct pipe *p)
+void pipe_rewind_if_empty(struct pipe *p)
 {
 	if (p->p_head != p->p_tail)
 		return;
 	p->p_head = p->p_tail = round_down(p->p_tail, PAGE_SIZE);
 	waitq_wake_all(&p->p_pollq, POLLOUT | POLLWRNORM);
+}
+
+int pipe_write_some(struct pipe *p, struct uio *u, size_t need, size_t most)
+{
+	size_t before = u->u_resid, len;
+	int err = pipe_writer_wait(p, need, u->u_nonblock);
+
+	if (err)
+		return err;
+	len = min(min(u->u_resid, pipe_room(p)), most);
+	p->p_wr_busy = true;
+	spin_unlock(&p->p_lock);
+	err = copy_in(p, u, p->p_head, len);
+	spin_lock(&p->p_lock);
+	pipe_busy_done(p, &p->p_wr_busy);
+	pipe_publish(p, before - u->u_resid);
+	if (unlikely(err))
+		pipe_rewind_if_empty(p);
+	return err;
 }
 
 /*
@@ -316,24 +322,9 @@ static int write_bulk(struct pipe *p, struct uio *u)
 	size_t need = u->u_resid <= PIPE_BUF ? u->u_resid : 1;
 	int err = 0;
 
-	while (u->u_resid && !err) {
-		size_t before = u->u_resid, len;
-
-		err = writer_wait(p, need, u->u_nonblock);
-		if (err)
-			break;
-		len = min(u->u_resid, pipe_room(p));
-		if (need == 1)
-			len = min(len, (size_t)p->p_nslots * PAGE_SIZE / 2);
-		p->p_wr_busy = true;
-		spin_unlock(&p->p_lock);
-		err = copy_in(p, u, p->p_head, len);
-		spin_lock(&p->p_lock);
-		busy_done(p, &p->p_wr_busy);
-		publish(p, before - u->u_resid);
-		if (unlikely(err))
-			rewind_if_empty(p);
-	}
+	while (u->u_resid && !err)
+		err = pipe_write_some(p, u, need, need > 1 ? u->u_resid :
+				      (size_t)p->p_nslots * PAGE_SIZE / 2);
 	return err;
 }
 
@@ -352,9 +343,9 @@ static ssize_t pipe_write(struct file *f, struct uio *u)
 		if (uio_copy_in(u, small, n) && READ_ONCE(p->p_readers))
 			return -EFAULT;
 		spin_lock(&p->p_lock);
-		err = writer_wait(p, n, u->u_nonblock);
+		err = pipe_writer_wait(p, n, u->u_nonblock);
 		if (likely(!err && put_small(p, small, n))) {
-			writer_done(p);
+			pipe_writer_done(p);
 			spin_unlock(&p->p_lock);
 			return (ssize_t)n;
 		}
@@ -366,7 +357,7 @@ static ssize_t pipe_write(struct file *f, struct uio *u)
 	}
 	if (!err)
 		err = write_bulk(p, u);
-	writer_done(p);
+	pipe_writer_done(p);
 	spin_unlock(&p->p_lock);
 	if (err == -EPIPE)
 		signal_self(SIGPIPE);

@@ -55,4 +55,10 @@ void fifo_init(void);
 long sys_pipe(int __user *fds);
 long sys_pipe2(int __user *fds, int flags);
 
+/* splice.c */
+long sys_splice(int fd_in, s64 __user *off_in, int fd_out, s64 __user *off_out, size_t len,
+		unsigned int flags);
+long sys_tee(int fd_in, int fd_out, size_t len, unsigned int flags);
+long sys_vmsplice(int fd, const struct iovec __user *iov, unsigned long cnt, unsigned int flags);
+
 #endif

@@ -159,6 +159,12 @@ struct f_owner_ex {
 #define CLOSE_RANGE_UNSHARE	(1u << 1)
 #define CLOSE_RANGE_CLOEXEC	(1u << 2)
 
+/* splice(2) */
+#define SPLICE_F_MOVE		1
+#define SPLICE_F_NONBLOCK	2
+#define SPLICE_F_MORE		4
+#define SPLICE_F_GIFT		8
+
 /* setxattr(2) */
 #define XATTR_CREATE	1
 #define XATTR_REPLACE	2
