@@ -159,12 +159,15 @@ static ssize_t read_small(struct file *f, struct uio *u)
 
 static ssize_t pf_read(struct file *f, struct uio *u)
 {
+	const struct pf_entry *e = node_of(f)->pn_entry;
 	struct pf_text *t;
 	ssize_t ret;
 
+	if (e->pe_read)
+		return pf_gone(node_of(f)) ? -ESRCH : e->pe_read(node_of(f), f->f_cred, u);
 	if (!u->u_resid)
 		return 0;
-	if (node_of(f)->pn_entry->pe_flags & PE_SMALL)
+	if (e->pe_flags & PE_SMALL)
 		return read_small(f, u);
 	ret = text_get(f, u->u_offset == 0, &t);
 	if (ret)

@@ -14,6 +14,7 @@
 #include "kernel/core/statreg.h"
 
 struct pf_entry;
+struct uio;
 struct vmspace;
 
 struct pf_node {
@@ -57,6 +58,8 @@ struct pf_entry {
 	void (*pe_text)(struct statbuf *sb);	/* regular files that are about no process */
 	/* The others. cr: of who opened it. 0 or -errno. May sleep; pf_gone() is checked before. */
 	int (*pe_show)(const struct pf_node *n, const struct cred *cr, struct statbuf *sb);
+	/* read(2) of what is no text, instead of pe_show. Moved, or -errno. */
+	ssize_t (*pe_read)(const struct pf_node *n, const struct cred *cr, struct uio *u);
 	/* write(2), text is NUL-terminated. 0 or -errno. NULL: read-only. */
 	int (*pe_store)(const struct pf_node *n, char *text, size_t len);
 	/* Symbolic links: text into buf, its length or -errno. size is PATH_MAX. */
@@ -113,6 +116,8 @@ int pf_show_cmdline(const struct pf_node *n, const struct cred *cr, struct statb
 int pf_show_environ(const struct pf_node *n, const struct cred *cr, struct statbuf *sb);
 int pf_show_maps(const struct pf_node *n, const struct cred *cr, struct statbuf *sb);
 int pf_show_smaps(const struct pf_node *n, const struct cred *cr, struct statbuf *sb);
+int pf_show_rollup(const struct pf_node *n, const struct cred *cr, struct statbuf *sb);
+ssize_t pf_read_pagemap(const struct pf_node *n, const struct cred *cr, struct uio *u);
 int pf_show_statm(const struct pf_node *n, const struct cred *cr, struct statbuf *sb);
 void pf_status_vm(struct statbuf *sb, struct vmspace *vm);
 /* proc_fd.c: descriptors, and other links to objects */

@@ -299,11 +299,15 @@ static unsigned int task_count(const struct pf_node *dir)
 	{ .pe_name = "maps", .pe_mode = S_IFREG | 0444, .pe_flags = PE_LOOK, \
 	  .pe_show = pf_show_maps }, \
 	SHOW("mounts", 0444, show_mounts), \
+	{ .pe_name = "pagemap", .pe_mode = S_IFREG | 0400, .pe_flags = PE_LOOK, \
+	  .pe_read = pf_read_pagemap }, \
 	{ .pe_name = "personality", .pe_mode = S_IFREG | 0400, .pe_flags = PE_LOOK, \
 	  .pe_show = show_personality }, \
 	LINK("root", pf_root_jump), \
 	{ .pe_name = "smaps", .pe_mode = S_IFREG | 0444, .pe_flags = PE_LOOK, \
 	  .pe_show = pf_show_smaps }, \
+	{ .pe_name = "smaps_rollup", .pe_mode = S_IFREG | 0444, .pe_flags = PE_LOOK, \
+	  .pe_show = pf_show_rollup }, \
 	SHOW("stat", 0444, pf_show_stat), \
 	SHOW("statm", 0444, pf_show_statm), \
 	SHOW("status", 0444, pf_show_status), \

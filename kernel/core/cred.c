@@ -80,6 +80,12 @@ void cred_replace(struct cred *cr)
 	spin_lock(&p->p_lock);
 	old = p->p_cred;
 	p->p_cred = cr;
+	/* Who had the old identity shall not look into the new one's memory (prctl(2)). */
+	if (old->cr_euid != cr->cr_euid || old->cr_egid != cr->cr_egid ||
+	    old->cr_fsuid != cr->cr_fsuid || old->cr_fsgid != cr->cr_fsgid) {
+		p->p_dumpable = 0;
+		p->p_pdeath_sig = 0;
+	}
 	if (p->p_nthreads > 1) {
 		old->cr_next = p->p_old_creds;
 		p->p_old_creds = old;

@@ -335,6 +335,46 @@ def randomness(report, result, wanted):
                      (places[0][what] != places[-1][what]) == wanted, result)
 
 
+def frames(result, pattern):
+    """The groups of each line that matches, and each frame by the letter of
+    the alphabet that says when it was first seen."""
+    letters, rows = {}, []
+    for line in re.finditer(pattern, result.out.decode(), re.M):
+        *words, frame = line.groups()
+        letter = letters.setdefault(frame, chr(ord("a") + len(letters)))
+        rows.append(" ".join((*words, letter)))
+    return rows
+
+
+def demos(report):
+    """What the demonstrations of memory show is what happens."""
+    result = report.guest("--smp", "2", "--", "cowdemo")
+    report.check("cowdemo", result.status == 0 and frames(
+        result, r"^  (\w+) .* value (\d) at \S+, frame (0x\w+)")[:5] ==
+        ["parent 1 a", "child 1 a", "child 2 b", "parent 1 a", "parent 3 a"],
+        result)
+    seconds = frames(result, r"^  (\w+) .* value (\d) at \S+, frame (0x\w+)")[5:]
+    report.check("cowdemo, parent first", len(seconds) == 5 and
+                 seconds[0][-1] == seconds[1][-1] == seconds[3][-1] ==
+                 seconds[4][-1] != seconds[2][-1], result)
+    result = report.guest("--", "vforkdemo")
+    report.check("vforkdemo", result.status == 0 and frames(
+        result, r"^  (\w+)[ ,].* value (\d) at \S+, frame (0x\w+)") ==
+        ["parent 1 a", "child 2 b", "parent 1 a",
+         "parent 1 a", "child 2 a", "parent 2 a"] and
+        b"before the child's nap" in result.out and
+        b"after the child's nap" in result.out, result)
+    result = report.guest("--smp", "2", "--", "mmapdemo")
+    report.check("mmapdemo", result.status == 0 and frames(
+        result, r"^  ([ABC]) .*, frame +(0x\w+):") ==
+        "A a,B a,C a,A a,A a,B a,C a,C b,A a,B a,C b,A a,B a,C b".split(","),
+        result)
+    report.check("mmapdemo, the file", re.findall(
+        rb"finds +\"(.*)\"", result.out) == [
+            b"as it was", b"stored by A", b"stored by A",
+            b"written by write()"], result)
+
+
 def own_program(report):
     """A program that somebody has written, with either C library."""
     wanted = b"10000 10000 50\n2 1.732051 Function not implemented\ny\n"
@@ -548,6 +588,7 @@ SUITES = (
     Suite("binaries", "static programs of Debian", static_binaries),
     Suite("dynamic", "dynamically linked programs of Debian", dynamic_binaries,
           ("--smp", "2")),
+    Suite("demos", "demonstrations of memory", demos),
     Suite("own", "a program of the user's own, glibc and musl", own_program),
     Suite("statuses", "exit statuses of scripts/guest", statuses),
     Suite("streams", "stdin, stdout, stderr, arguments", streams),
