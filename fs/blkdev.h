@@ -130,6 +130,7 @@ struct blkdev {
 	struct list_head bd_link;	/* [blkdev_list_lock] */
 	struct list_head bd_bufs;	/* dirty buffers, oldest first; bufcache.c's lock */
 	unsigned int bd_bufs_busy;	/* being written; the same lock */
+	u32 bd_wberr;			/* [a] errseq: failed writes of pages and buffers */
 	struct vnode *bd_vnode;		/* [I] holds the device's pages: /dev/NAME and bufcache */
 	void *bd_holder;		/* [blkdev_list_lock] mounted super block or swap: exclusive */
 };

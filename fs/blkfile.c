@@ -11,19 +11,28 @@
 #include <kassert.h>
 #include "fs/blkdev.h"
 #include "fs/blkfile.h"
+#include "fs/bufcache.h"
 #include "fs/chrdev.h"
 #include "fs/devfs/devfs.h"
 #include "fs/mount.h"
 #include "fs/pagecache.h"
 #include "fs/pageio.h"
 #include "fs/vnode.h"
+#include "fs/writeback.h"
+#include "kernel/lib/errseq.h"
 #include "mm/uaccess.h"
 
 static struct fs_type bdev_type = { .ft_name = "bdev" };
 static struct superblock bdev_sb = {
 	.sb_type = &bdev_type,
 	.sb_vnodes = LIST_HEAD_INIT(bdev_sb.sb_vnodes),
+	.sb_dirty = LIST_HEAD_INIT(bdev_sb.sb_dirty),
 };
+
+struct superblock *blkfile_superblock(void)
+{
+	return &bdev_sb;
+}
 
 static int bdev_bmap(struct vnode *vn, u64 pos, u64 len, bool create, struct blkrun *run)
 {
@@ -33,8 +42,18 @@ static int bdev_bmap(struct vnode *vn, u64 pos, u64 len, bool create, struct blk
 	return 0;
 }
 
+/* Metadata buffers of a file system on it are written, too, as far as no journal holds them. */
+static int bdev_vnode_fsync(struct vnode *vn, bool datasync)
+{
+	int err = buf_sync(vn->v_data), flush = blk_flush(vn->v_data);
+
+	(void)datasync;
+	return err ? err : flush;
+}
+
 static const struct vnode_ops bdev_vnode_ops = {
 	.vo_bmap = bdev_bmap,
+	.vo_fsync = bdev_vnode_fsync,
 };
 
 struct blkdev *vnode_blkdev(const struct vnode *vn)
@@ -65,20 +84,20 @@ int blkfile_create(struct blkdev *bd)
 
 /* ---- file_ops; f_data is the device ---- */
 
-static struct vnode *pages_of(const struct file *f)
+struct vnode *blkfile_pages(const struct file *f)
 {
 	return ((struct blkdev *)f->f_data)->bd_vnode;
 }
 
 static ssize_t bdev_read(struct file *f, struct uio *u)
 {
-	return pagecache_read(pages_of(f), u);
+	return pagecache_read(blkfile_pages(f), u, &f->f_ra);
 }
 
 /* A device does not grow: what lies behind its end is ENOSPC, as on Linux. */
 static ssize_t bdev_write(struct file *f, struct uio *u)
 {
-	struct vnode *vn = pages_of(f);
+	struct vnode *vn = blkfile_pages(f);
 	u64 size = (u64)vn->v_size;
 	size_t over;
 	ssize_t ret;
@@ -94,20 +113,23 @@ static ssize_t bdev_write(struct file *f, struct uio *u)
 	u->u_resid -= over;
 	ret = pagecache_write(vn, u);
 	u->u_resid += over;
+	if (ret > 0 && f->f_flags & O_DSYNC) {
+		int err = vnode_fsync(vn, f, u->u_offset - (u64)ret, u->u_offset - 1, true);
+
+		if (err)
+			return err;
+	}
 	return ret;
 }
 
 static int bdev_fsync(struct file *f, bool datasync)
 {
-	int err = vm_object_writeback(&pages_of(f)->v_object, 0, ~0ul);
-
-	(void)datasync;
-	return blk_flush(f->f_data) ?: err;
+	return vnode_fsync(blkfile_pages(f), f, 0, ~0ul, datasync);
 }
 
 static s64 bdev_seek(struct file *f, s64 off, int whence)
 {
-	s64 size = pages_of(f)->v_size;
+	s64 size = blkfile_pages(f)->v_size;
 
 	return file_seek_size(f, off, whence, size, size);
 }
@@ -119,7 +141,7 @@ static int bdev_mmap(struct file *f, u64 offset, u64 len, int prot, int flags,
 	(void)len;
 	(void)prot;
 	(void)flags;
-	*obj = &pages_of(f)->v_object;
+	*obj = &blkfile_pages(f)->v_object;
 	vm_object_get(*obj);
 	return 0;
 }
@@ -167,6 +189,7 @@ int blkfile_open(struct vnode *vn, struct file *f)
 		return -EACCES;
 	f->f_ops = &bdev_file_ops;
 	f->f_data = bd;
+	f->f_wberr = errseq_sample(&bd->bd_vnode->v_object.vo_wberr);
 	return 0;
 }
 

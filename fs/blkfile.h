@@ -16,6 +16,10 @@ void blkfile_init(void);
 int blkfile_create(struct blkdev *bd);
 /* open(2) of a block device node of any file system. -ENXIO, -EACCES. */
 int blkfile_open(struct vnode *vn, struct file *f);
+/* Of an open block device: its bd_vnode. */
+struct vnode *blkfile_pages(const struct file *f);
+/* Whose vnodes bd_vnode are; never mounted, on no list of super blocks. */
+struct superblock *blkfile_superblock(void);
 /* The device behind a file's pages: of its file system, or itself. NULL: none. */
 struct blkdev *vnode_blkdev(const struct vnode *vn);
 

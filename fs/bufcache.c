@@ -24,6 +24,7 @@
 #include "fs/vnode.h"
 #include "kernel/core/statreg.h"
 #include "kernel/core/thread.h"
+#include "kernel/lib/errseq.h"
 #include "kernel/lib/hash.h"
 #include "kernel/lib/string.h"
 #include "mm/object.h"
@@ -303,6 +304,8 @@ static int write_go(struct buf_write *bw)
 		b->b_state = (b->b_state & ~(BUF_BUSY | BUF_ERROR)) | (e ? BUF_ERROR : 0);
 		b->b_blkdev->bd_bufs_busy--;
 		err = err ? err : e;
+		if (e)
+			errseq_set(&b->b_blkdev->bd_wberr, e);
 	}
 	waitq_wake_all(&buf_busyq, 0);
 	spin_unlock(&buf_lock);

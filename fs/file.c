@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <kassert.h>
+#include "fs/blkdev.h"
 #include "fs/blkfile.h"
 #include "fs/chrdev.h"
 #include "fs/dcache.h"
@@ -28,6 +29,7 @@
 #include "fs/vnode.h"
 #include "kernel/core/fail.h"
 #include "kernel/core/statreg.h"
+#include "kernel/lib/errseq.h"
 #include "mm/slab.h"
 
 static struct slab_cache *file_slab;
@@ -90,6 +92,7 @@ int file_alloc(const struct file_ops *ops, void *data, u32 flags, struct file **
 		.f_ops = ops,
 		.f_data = data,
 		.f_anon_mode = 0600,
+		.f_ra = { .ra_max = VM_RA_DEFAULT },
 	};
 	if (ops->fo_seek)
 		f->f_mode |= FMODE_SEEK;
@@ -170,6 +173,9 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 	f->f_path = *path;
 	path_get(&f->f_path);
 	f->f_vnode = vn;
+	f->f_wberr = errseq_sample(&vn->v_object.vo_wberr);
+	if (vn->v_sb->sb_bdev)
+		f->f_sbwberr = errseq_sample(&vn->v_sb->sb_bdev->bd_wberr);
 	if (!is_path && (f->f_mode & FMODE_WRITE) && S_ISREG(vn->v_mode)) {
 		err = vnode_get_write(vn);
 		if (err)

@@ -17,6 +17,7 @@
 #include "fs/uio.h"
 #include "kernel/core/cred.h"
 #include "kernel/core/mutex.h"
+#include "mm/object.h"
 
 struct dentry;
 struct file;
@@ -85,6 +86,8 @@ struct file {
 	struct spinlock f_lock;
 	struct mutex f_poslock;
 	s64 f_pos;			/* [pos] */
+	struct vm_ra f_ra;		/* reading ahead of sequential reads; mm/readahead.c */
+	u32 f_wberr, f_sbwberr;		/* [a] errseq: failed writes of this file, this device */
 	const struct file_ops *f_ops;	/* [I] */
 	struct path f_path;		/* [I] both NULL for pipes, sockets ... that have no name */
 	struct vnode *f_vnode;		/* [I] reference through f_path, or own; NULL: none */

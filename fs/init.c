@@ -23,6 +23,7 @@
 #include "fs/report.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/vnode.h"
+#include "fs/writeback.h"
 #include "kernel/core/printk.h"
 
 void fs_init(void)
@@ -46,6 +47,7 @@ void fs_init(void)
 	memfd_init();
 	devfs_init();
 	blkdev_init();
+	writeback_init();
 }
 
 /* The archive may have the mount point already; then so be it. */

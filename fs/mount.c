@@ -26,6 +26,7 @@
 #include "fs/mount_impl.h"
 #include "fs/namei.h"
 #include "fs/vnode.h"
+#include "fs/writeback.h"
 #include "kernel/core/fail.h"
 #include "kernel/core/statreg.h"
 #include "kernel/lib/fmt.h"
@@ -101,8 +102,7 @@ static void superblock_put(struct superblock *sb)
 	if (!atomic_dec_and_test(&sb->sb_active))
 		return;
 	KASSERT(!sb->sb_type->ft_single);
-	if (sb->sb_type->ft_sync)
-		(void)sb->sb_type->ft_sync(sb, true);
+	(void)superblock_sync(sb, true);
 	mutex_lock(&mount_list_lock);
 	list_del(&sb->sb_link);
 	mutex_unlock(&mount_list_lock);
@@ -133,6 +133,7 @@ static int superblock_open(struct fs_type *ft, const char *source, const char *d
 	sb->sb_dev = anon_dev_alloc();
 	sb->sb_flags = flags & (MS_RDONLY | MS_SYNCHRONOUS);
 	list_init(&sb->sb_vnodes);
+	list_init(&sb->sb_dirty);
 	atomic_set(&sb->sb_active, 1);
 	err = ft->ft_mount(sb, source, data);
 	if (err) {
@@ -166,16 +167,25 @@ struct superblock *superblock_next(struct superblock *prev)
 	return next == &all_superblocks ? NULL : list_entry(next, struct superblock, sb_link);
 }
 
-void fs_sync_all(bool wait)
+void superblock_for_each(void (*fn)(struct superblock *sb, void *arg), void *arg)
 {
 	struct superblock *sb;
 
 	mutex_lock(&mount_lock);
-	list_for_each_entry(sb, &all_superblocks, sb_link) {
-		if (sb->sb_type->ft_sync)
-			(void)sb->sb_type->ft_sync(sb, wait);
-	}
+	list_for_each_entry(sb, &all_superblocks, sb_link)
+		fn(sb, arg);
 	mutex_unlock(&mount_lock);
+}
+
+static void sync_one(struct superblock *sb, void *wait)
+{
+	(void)superblock_sync(sb, *(bool *)wait);
+}
+
+void fs_sync_all(bool wait)
+{
+	superblock_for_each(sync_one, &wait);
+	blkdev_sync_all(wait);
 }
 
 /* ---- mounts ---- */

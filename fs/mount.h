@@ -54,6 +54,7 @@ struct superblock {
 	struct vnode *sb_root;		/* [I] reference */
 	struct dentry *sb_droot;	/* [I] its name; reference */
 	struct list_head sb_vnodes;	/* [vnode_lock] all */
+	struct list_head sb_dirty;	/* [vnode_lock] those with dirty pages, oldest first */
 	struct list_head sb_link;	/* [m] all super blocks */
 	struct blkdev *sb_bdev;		/* [I] where files' pages lie; NULL: on no block device */
 	void *sb_data;			/* [I] file system's own */
@@ -103,6 +104,8 @@ int mount_umount(struct path *p, int flags);
 /* vnode.c -> mount.c: the last vnode of a dying super block is gone. */
 void superblock_free(struct superblock *sb);
 void fs_sync_all(bool wait);
+/* fn for each super block; the mount table cannot lose one meanwhile. */
+void superblock_for_each(void (*fn)(struct superblock *sb, void *arg), void *arg);
 /* Some mount that shows sb, with a reference, or NULL. */
 struct mount *mount_of(struct superblock *sb);
 /* Show all super blocks: for the vnodes report. */

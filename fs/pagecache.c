@@ -26,6 +26,7 @@
 #include "fs/namei.h"
 #include "fs/pagecache.h"
 #include "fs/vnode.h"
+#include "fs/writeback.h"
 #include "kernel/core/proc.h"
 #include "kernel/core/sched.h"
 #include "kernel/lib/string.h"
@@ -38,7 +39,7 @@ static size_t in_page(u64 offset)
 }
 
 /* n bytes within one page. */
-static int read_part(struct vnode *vn, struct uio *u, size_t n)
+static int read_part(struct vnode *vn, struct uio *u, size_t n, struct vm_ra *ra)
 {
 	struct vm_object *vo = &vn->v_object;
 	u64 index = u->u_offset >> PAGE_SHIFT;
@@ -48,16 +49,21 @@ static int read_part(struct vnode *vn, struct uio *u, size_t n)
 	if (!pg) {
 		if (vn->v_flags & VNF_SPARSE)
 			return uio_zero_out(u, n);
+		if (ra)
+			vm_readahead(vo, ra, index, ((in_page(u->u_offset) + u->u_resid - 1) >>
+						     PAGE_SHIFT) + 1, false);
 		err = vm_object_getpage(vo, index, &pg);
 		if (err)
 			return err;
+	} else if (ra) {
+		vm_readahead(vo, ra, index, 0, true);
 	}
 	err = uio_copy_out(u, (u8 *)page_to_virt(pg) + in_page(u->u_offset), n);
 	page_put(pg);
 	return err;
 }
 
-ssize_t pagecache_read(struct vnode *vn, struct uio *u)
+ssize_t pagecache_read(struct vnode *vn, struct uio *u, struct vm_ra *ra)
 {
 	size_t asked = u->u_resid;
 	int err = 0;
@@ -73,7 +79,7 @@ ssize_t pagecache_read(struct vnode *vn, struct uio *u)
 			break;
 		n = min(u->u_resid, PAGE_SIZE - in_page(u->u_offset));
 		n = min(n, (size_t)(size - u->u_offset));
-		err = read_part(vn, u, n);
+		err = read_part(vn, u, n, ra);
 		sched_relax();
 	}
 	rwlock_read_unlock(&vn->v_lock);
@@ -258,7 +264,8 @@ int pagecache_fallocate(struct vnode *vn, int mode, s64 off, s64 end)
 
 static ssize_t pc_read(struct file *f, struct uio *u)
 {
-	ssize_t ret = pagecache_read(f->f_vnode, u);
+	struct vnode *vn = f->f_vnode;
+	ssize_t ret = pagecache_read(vn, u, vn->v_sb->sb_bdev ? &f->f_ra : NULL);
 
 	if (ret > 0 && !(f->f_flags & O_NOATIME))
 		vnode_accessed(f->f_vnode, f->f_path.mnt);
@@ -267,10 +274,7 @@ static ssize_t pc_read(struct file *f, struct uio *u)
 
 static int pc_fsync(struct file *f, bool datasync)
 {
-	struct superblock *sb = f->f_vnode->v_sb;
-
-	(void)datasync;
-	return sb->sb_type->ft_sync ? sb->sb_type->ft_sync(sb, true) : 0;
+	return vnode_fsync(f->f_vnode, f, 0, ~0ul, datasync);
 }
 
 static ssize_t pc_write(struct file *f, struct uio *u)
@@ -279,7 +283,8 @@ static ssize_t pc_write(struct file *f, struct uio *u)
 	int err;
 
 	if (ret > 0 && unlikely(f->f_flags & O_DSYNC)) {
-		err = pc_fsync(f, !(f->f_flags & __O_SYNC));
+		err = vnode_fsync(f->f_vnode, f, u->u_offset - (u64)ret, u->u_offset - 1,
+				  !(f->f_flags & __O_SYNC));
 		if (err)
 			return err;
 	}

@@ -16,11 +16,12 @@
  */
 extern const struct file_ops pagecache_file_ops;
 /*
- * Transfer at u_offset; bytes moved or -errno. v_lock is taken inside: shared
+ * Transfer at u_offset; bytes moved or -errno. ra: what the reader has read so far, for reading
+ * ahead; NULL: no reading ahead. v_lock is taken inside: shared
  * for reading, alone for writing, so a read sees all of a write or nothing of
  * it (POSIX 2.9.7).
  */
-ssize_t pagecache_read(struct vnode *vn, struct uio *u);
+ssize_t pagecache_read(struct vnode *vn, struct uio *u, struct vm_ra *ra);
 ssize_t pagecache_write(struct vnode *vn, struct uio *u);
 /*
  * Make [from, to) read as zeros; pages that are not there are made, but for VNF_SPARSE files.

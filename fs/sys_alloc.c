@@ -6,6 +6,8 @@
 #include <kassert.h>
 #include <kernel/upcalls.h>
 #include <abi/signal.h>
+#include "fs/blkdev.h"
+#include "fs/blkfile.h"
 #include "fs/dcache.h"
 #include "fs/fdtable.h"
 #include "fs/inotify.h"
@@ -14,8 +16,10 @@
 #include "fs/pagecache.h"
 #include "fs/sys_file.h"
 #include "fs/vnode.h"
+#include "fs/writeback.h"
 #include "kernel/core/proc.h"
 #include "kernel/core/sched.h"
+#include "kernel/lib/errseq.h"
 
 /* May the file become this long? setrlimit(2) RLIMIT_FSIZE. */
 static int size_check(const struct vnode *vn, s64 size)
@@ -153,51 +157,78 @@ long sys_fallocate(int fd, int mode, s64 off, s64 len)
 	return err;
 }
 
-/*
- * Advice about access to come; the cache needs none of it, so checking it is
- * all there is.
- */
+/* The pages behind an open file: a regular file's, or a block device's. NULL: none. */
+static struct vm_object *file_pages(struct file *f)
+{
+	struct vnode *vn = f->f_vnode;
+
+	if (vn && S_ISBLK(vn->v_mode))
+		vn = blkfile_pages(f);
+	return vn && vn->v_object.vo_owner ? &vn->v_object : NULL;
+}
+
+/* posix_fadvise(2). What is dirty is not dropped by POSIX_FADV_DONTNEED. */
+static void advise(struct file *f, u64 off, u64 len, int advice)
+{
+	struct vm_object *vo = file_pages(f);
+	u64 last = len ? (off + len - 1) >> PAGE_SHIFT : ~0ul >> PAGE_SHIFT;
+
+	switch (advice) {
+	case POSIX_FADV_NORMAL:
+		f->f_ra.ra_max = VM_RA_DEFAULT;
+		break;
+	case POSIX_FADV_SEQUENTIAL:
+		f->f_ra.ra_max = 2 * VM_RA_DEFAULT;
+		break;
+	case POSIX_FADV_RANDOM:
+		f->f_ra.ra_max = 0;
+		break;
+	case POSIX_FADV_WILLNEED:
+		if (vo)
+			vm_object_start_read(vo, off >> PAGE_SHIFT, last - (off >> PAGE_SHIFT) + 1);
+		break;
+	case POSIX_FADV_DONTNEED:
+		if (vo)
+			vm_object_drop_clean(vo, DIV_ROUND_UP(off, PAGE_SIZE),
+					     len ? ((off + len) >> PAGE_SHIFT) : ~0ul);
+		break;
+	}
+}
+
 long sys_fadvise64(int fd, s64 off, s64 len, int advice)
 {
 	struct fdref r;
 	long ret = 0;
 
-	(void)off;
 	if (!fd_get(fd, &r))
 		return -EBADF;
 	if (r.file->f_vnode ? S_ISFIFO(r.file->f_vnode->v_mode) : S_ISFIFO(r.file->f_anon_mode))
 		ret = -ESPIPE;
 	else if (len < 0 || advice < POSIX_FADV_NORMAL || advice > POSIX_FADV_NOREUSE)
 		ret = -EINVAL;
+	else
+		advise(r.file, (u64)off, (u64)len, advice);
 	fd_put(&r);
 	return ret;
 }
 
-/* Fill the pages of the range now, so that a later read finds them. */
+/* Start reading the pages of the range, so that a later read finds them. */
 long sys_readahead(int fd, s64 off, size_t n)
 {
 	struct fdref r;
-	struct vnode *vn;
+	struct vm_object *vo;
 	long ret = 0;
 
 	if (!fd_get(fd, &r))
 		return -EBADF;
-	vn = r.file->f_vnode;
+	vo = file_pages(r.file);
 	if (!file_readable(r.file))
 		ret = -EBADF;
-	else if (!vn || !vnode_is_reg(vn) || off < 0)
+	else if (!vo || off < 0)
 		ret = -EINVAL;
-	else if (!(vn->v_flags & VNF_SPARSE) && vn->v_object.vo_owner) {
-		u64 end = min((u64)off + n, (u64)vn->v_size);
-
-		for (u64 at = (u64)off; at < end && !ret; at += PAGE_SIZE) {
-			struct page *pg;
-
-			ret = vm_object_getpage(&vn->v_object, at >> PAGE_SHIFT, &pg);
-			if (!ret)
-				page_put(pg);
-		}
-	}
+	else if (n)
+		vm_object_start_read(vo, (u64)off >> PAGE_SHIFT,
+				     (((u64)off % PAGE_SIZE + n - 1) >> PAGE_SHIFT) + 1);
 	fd_put(&r);
 	return ret;
 }
@@ -239,13 +270,35 @@ long sys_syncfs(int fd)
 	if (!fd_get(fd, &r))
 		return -EBADF;
 	vn = r.file->f_vnode;
-	if (vn && vn->v_sb->sb_type->ft_sync)
-		ret = vn->v_sb->sb_type->ft_sync(vn->v_sb, true);
+	if (vn) {
+		struct blkdev *bd = vn->v_sb->sb_bdev;
+		int late;
+
+		ret = superblock_sync(vn->v_sb, true);
+		late = bd ? errseq_check(&bd->bd_wberr, &r.file->f_sbwberr) : 0;
+		ret = ret ? ret : late;
+	}
 	fd_put(&r);
 	return ret;
 }
 
-/* Writes the whole file's data back where a range of it is asked for. */
+/* Data only: neither the inode nor the disk's cache. */
+static int sync_range(struct file *f, u64 first, u64 last, unsigned int flags)
+{
+	struct vm_object *vo = file_pages(f);
+
+	if (!vo)
+		return 0;
+	if (flags & SYNC_FILE_RANGE_WAIT_BEFORE)
+		vm_object_wait_write(vo, first, last);
+	if (flags & SYNC_FILE_RANGE_WRITE)
+		(void)vm_object_start_write(vo, first, last, ~0ul);
+	if (flags & SYNC_FILE_RANGE_WAIT_AFTER)
+		vm_object_wait_write(vo, first, last);
+	return flags & (SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER) ?
+	       errseq_check(&vo->vo_wberr, &f->f_wberr) : 0;
+}
+
 long sys_sync_file_range(int fd, s64 off, s64 len, unsigned int flags)
 {
 	struct fdref r;
@@ -262,8 +315,9 @@ long sys_sync_file_range(int fd, s64 off, s64 len, unsigned int flags)
 	else if (!vn || !(vnode_is_reg(vn) || vnode_is_dir(vn) || S_ISBLK(vn->v_mode) ||
 			  S_ISLNK(vn->v_mode)))
 		ret = -ESPIPE;
-	else if ((flags & SYNC_FILE_RANGE_WRITE) && r.file->f_ops->fo_fsync)
-		ret = r.file->f_ops->fo_fsync(r.file, true);
+	else
+		ret = sync_range(r.file, (u64)off >> PAGE_SHIFT,
+				 len ? (u64)(off + len - 1) >> PAGE_SHIFT : ~0ul, flags);
 	fd_put(&r);
 	return ret;
 }

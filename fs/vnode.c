@@ -79,6 +79,7 @@ static struct vnode *vnode_new(struct superblock *sb, u64 ino, u32 mode)
 	spin_lock_init(&vn->v_ilock, "vnode_fields", RANK_VNODE_SPIN);
 	list_init(&vn->v_lru);
 	list_init(&vn->v_sblink);
+	list_init(&vn->v_dirtylink);
 	list_init(&vn->v_dentries);
 	set_type(vn, mode);
 	atomic64_inc(&vnode_count);
@@ -197,6 +198,7 @@ static void vnode_free(struct vnode *vn)
 		vn->v_ops->vo_inactive(vn);
 	spin_lock(&vnode_lock);
 	list_del(&vn->v_sblink);
+	list_del(&vn->v_dirtylink);
 	last = sb->sb_dying && list_empty(&sb->sb_vnodes);
 	spin_unlock(&vnode_lock);
 	atomic64_dec(&vnode_count);
@@ -270,7 +272,16 @@ void vnode_put(struct vnode *vn)
 		vnode_end(vn);
 }
 
-unsigned long vnode_shrink(struct superblock *sb, unsigned long max_pages)
+/* Mapped, or not all on disk: without the vnode these pages could not be found again. */
+static bool vnode_pages_busy(const struct vnode *vn)
+{
+	const struct vm_object *vo = &vn->v_object;
+
+	return vo->vo_owner && (refcount_get(&vo->vo_ref) > 1 || READ_ONCE(vo->vo_ndirty) ||
+				!list_empty(&vo->vo_writing));
+}
+
+static unsigned long shrink(struct superblock *sb, unsigned long max_pages, bool force)
 {
 	unsigned long pages = 0;
 	struct vnode *vn;
@@ -280,7 +291,7 @@ unsigned long vnode_shrink(struct superblock *sb, unsigned long max_pages)
 
 		spin_lock(&vnode_lock);
 		list_for_each_entry(vn, &vnode_unused, v_lru) {
-			if (!sb || vn->v_sb == sb) {
+			if ((!sb || vn->v_sb == sb) && (force || !vnode_pages_busy(vn))) {
 				found = vn;
 				break;
 			}
@@ -296,6 +307,41 @@ unsigned long vnode_shrink(struct superblock *sb, unsigned long max_pages)
 		vnode_end(found);
 	}
 	return pages;
+}
+
+unsigned long vnode_shrink(struct superblock *sb, unsigned long max_pages)
+{
+	return shrink(sb, max_pages, false);
+}
+
+void vnode_dirtied(struct vnode *vn)
+{
+	spin_lock(&vnode_lock);
+	if (list_empty(&vn->v_dirtylink)) {
+		vn->v_dirtied = clock_monotonic();
+		list_add_tail(&vn->v_dirtylink, &vn->v_sb->sb_dirty);
+	}
+	spin_unlock(&vnode_lock);
+}
+
+struct vnode *vnode_next_dirty(struct superblock *sb, nsec_t before)
+{
+	struct vnode *vn, *next, *found = NULL;
+
+	spin_lock(&vnode_lock);
+	list_for_each_entry_safe(vn, next, &sb->sb_dirty, v_dirtylink) {
+		if (vn->v_dirtied > before || found)
+			break;
+		list_del(&vn->v_dirtylink);
+		/* A deleted file that is only mapped yet: nobody will read that again. */
+		if (atomic_read(&vn->v_ref) == 0 && !(vn->v_flags & VNF_HASHED))
+			continue;
+		if (atomic_fetch_add(&vn->v_ref, 1) == 0)
+			list_del(&vn->v_lru);
+		found = vn;
+	}
+	spin_unlock(&vnode_lock);
+	return found;
 }
 
 bool vnode_sb_mapped(struct superblock *sb)
@@ -316,7 +362,8 @@ void vnode_sb_end(struct superblock *sb)
 {
 	bool last;
 
-	vnode_shrink(sb, ~0UL);
+	/* Mapped ones end with their last mapping. */
+	(void)shrink(sb, ~0UL, true);
 	spin_lock(&vnode_lock);
 	last = list_empty(&sb->sb_vnodes);
 	sb->sb_dying = true;

@@ -58,6 +58,8 @@ struct vnode {
 	struct hlist_node v_hash;	/* [vnode_lock] VNF_HASHED only */
 	struct list_head v_sblink;	/* [vnode_lock] superblock.sb_vnodes */
 	struct list_head v_lru;		/* [vnode_lock] unused */
+	struct list_head v_dirtylink;	/* [vnode_lock] superblock.sb_dirty: has dirty pages */
+	nsec_t v_dirtied;		/* [vnode_lock] since when */
 	struct list_head v_dentries;	/* [dcache_lock] names of this vnode */
 	void *v_data;			/* [I] file system's own; for a FIFO its pipe */
 	void *v_pipe;			/* ipc/fifo.c, [i] */
@@ -151,6 +153,12 @@ struct vnode_ops {
 	 */
 	int (*vo_bmap)(struct vnode *vn, u64 pos, u64 len, bool create, struct blkrun *run);
 	/*
+	 * fsync(2), fdatasync(2): the data pages have been written, and waited for. Write what else
+	 * it takes to find them again, and have the disk put all of it on the medium. No lock held.
+	 * NULL: there is nothing to do.
+	 */
+	int (*vo_fsync)(struct vnode *vn, bool datasync);
+	/*
 	 * fallocate(2) of a regular file for bytes [off, end): mode 0 or KEEP_SIZE: there will be
 	 * space for them; PUNCH_HOLE or ZERO_RANGE: they read as zeros, and a hole's space is
 	 * free. v_lock is held for writing, limits are checked; the caller sets size and times.
@@ -185,6 +193,10 @@ void vnode_sb_end(struct superblock *sb);
  * pages freed.
  */
 unsigned long vnode_shrink(struct superblock *sb, unsigned long max);
+/* vp_dirtied of pagers: the flusher will find vn. */
+void vnode_dirtied(struct vnode *vn);
+/* A vnode of sb that has been dirty since before, off the list of such, with a reference; NULL. */
+struct vnode *vnode_next_dirty(struct superblock *sb, nsec_t before);
 /* vp_release of every pager whose object is a vnode's. */
 void vnode_object_release(struct vm_object *vo);
 /* vp_ident of such pagers. */

@@ -216,7 +216,8 @@ static int fault_shared_write(struct fault *f, pte_t *pte, struct page *pg)
 			page_put(pg);
 			return need_io(f);
 		}
-		vm_object_mark_dirty(vo, pg);
+		/* One more while the page is marked dirty, below. */
+		page_get(pg);
 	}
 	spin_lock(&vm->vm_ptlock);
 	if (!*pte && still_there(vo, pg, f->f_index)) {
@@ -229,6 +230,11 @@ static int fault_shared_write(struct fault *f, pte_t *pte, struct page *pg)
 	spin_unlock(&vm->vm_ptlock);
 	if (spare)
 		page_put(pg);
+	/* Only now: objwrite.c clears the mark first and takes the right away afterwards. */
+	if (!vm_object_memory_only(vo)) {
+		vm_object_mark_dirty(vo, pg);
+		page_put(pg);
+	}
 	return FAULT_DONE;
 }
 
@@ -386,7 +392,7 @@ static int bring_in(struct fault *f)
 		page_put(f->f_page);
 	f->f_page = NULL;
 	err = vm_object_getpage(vo, f->f_index, &f->f_page);
-	f->f_major |= pager && pager->vp_fill;
+	f->f_major |= pager && pager->vp_write;
 	if (!err && f->f_access & VF_WRITE && pager && pager->vp_make_writable)
 		err = pager->vp_make_writable(vo, f->f_index);
 	f->f_announced = f->f_access & VF_WRITE;

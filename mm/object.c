@@ -3,31 +3,46 @@
  * vm_objects: the page cache of a file and shared anonymous memory alike. fs/ embeds one in each
  * vnode of a regular file and reads and writes through it; fault.c maps its pages.
  *
+ * Here: pages in and out; objwrite.c: dirty pages and writing back; readahead.c.
+ *
  * A page of an object:
  *
- *	(none) --getpage--> PG_BUSY, being filled --> PG_UPTODATE --truncate--> (out of the object)
- *	                        \--error--> (out)       ^     | writeback: PG_BUSY, up to date
- *	                                                +-----+
+ *	(none) --read--> PG_BUSY, being filled --> PG_UPTODATE --truncate, reclaim--> (out)
+ *	                     \--error--> (out)       ^     | write: PG_BUSY, up to date
+ *	                                             +-----+
+ *
+ * The pager starts I/O and answers it, often in an interrupt, by a byte in the page (pg_io). Who
+ * next looks at the page under vo_lock puts the answer into effect (settles it); so vo_lock
+ * needs no disabled interrupts, and a thread that waits for its page is woken by the interrupt
+ * itself. Waiters sleep on one of a few static queues, since the object may be gone by the time
+ * that the interrupt handler wakes them.
  *
  * Invariants:
  *  1. A page in vo_pages has PG_CACHE, pg_object, pg_index, and one reference for that.
  *     Taking it out clears pg_object first (fault.c looks at it under vm_ptlock only).
  *  2. A PG_BUSY page stays in the object until it is not busy any more.
  *  3. Pages that are not busy are up to date.
+ *  4. pg_io is 0 unless the page is busy or could not be read and was taken out for that.
  *
  * Locks: vo_lock (spin), before vm_ptlock. Radix nodes are allocated under it without
  * waiting; when there is none, the caller waits for memory outside and tries again.
  */
 #include <errno.h>
 #include <kassert.h>
+#include "kernel/core/thread.h"
+#include "kernel/lib/errseq.h"
+#include "kernel/lib/hash.h"
 #include "kernel/lib/string.h"
 #include "mm/area.h"
 #include "mm/object.h"
+#include "mm/object_impl.h"
 #include "mm/slab.h"
 
 #define TRUNCATE_BATCH	64
+#define IO_QUEUE_BITS	5
 
 static struct slab_cache *node_cache, *object_cache;
+static struct waitq io_queues[1 << IO_QUEUE_BITS];	/* waiters for busy pages, by object */
 
 static void *node_alloc(void)
 {
@@ -44,8 +59,7 @@ static const struct radix_ops page_tree_ops = {
 	.node_free = node_free,
 };
 
-/* Wait until a radix node can be had. -ENOMEM. No locks. */
-static int wait_for_node(void)
+int vm_object_wait_node(void)
 {
 	void *node = slab_alloc(node_cache, ALLOC_WAIT);
 
@@ -59,6 +73,8 @@ void vm_object_slab_init(void)
 {
 	node_cache = slab_create("radix_node", sizeof(struct radix_node), 8);
 	object_cache = slab_create("vm_object", sizeof(struct vm_object), 8);
+	for (unsigned int i = 0; i < ARRAY_SIZE(io_queues); i++)
+		waitq_init(&io_queues[i]);
 }
 
 /* ---- life -------------------------------------------------------------------- */
@@ -73,7 +89,11 @@ void vm_object_init(struct vm_object *vo, const struct vm_pager *pager,
 	vo->vo_size = 0;
 	vo->vo_pager = pager;
 	vo->vo_owner = owner;
-	waitq_init(&vo->vo_busyq);
+	list_init(&vo->vo_dirty);
+	list_init(&vo->vo_writing);
+	vo->vo_ndirty = 0;
+	vo->vo_wberr = vo->vo_mapwberr = 0;
+	vo->vo_ra = (struct vm_ra){ .ra_max = VM_RA_DEFAULT };
 	atomic_set(&vo->vo_mapped, 0);
 	list_init(&vo->vo_areas);
 }
@@ -111,7 +131,12 @@ static struct page *lookup_ready(struct vm_object *vo, u64 index)
 {
 	struct page *pg = radix_lookup(&vo->vo_pages, index);
 
-	return pg && pg->pg_flags & PG_UPTODATE ? pg : NULL;
+	if (!pg || likely(pg->pg_flags & PG_UPTODATE))
+		return pg;
+	/* The disk may have answered; if badly, that was the end of the page. */
+	if (smp_load_acquire(&pg->pg_io) != PGIO_OK || vm_page_busy(vo, pg))
+		return NULL;
+	return pg;
 }
 
 struct page *vm_object_lookup(struct vm_object *vo, u64 index)
@@ -153,9 +178,7 @@ unsigned int vm_object_lookup_range(struct vm_object *vo, u64 first,
 
 /* ---- pages in ------------------------------------------------------------------ */
 
-/* Enter pg with flags besides PG_CACHE; its reference becomes the object's. vo_lock held. */
-static int insert_locked(struct vm_object *vo, u64 index, struct page *pg,
-			 u16 flags)
+int vm_object_enter(struct vm_object *vo, u64 index, struct page *pg, u16 flags)
 {
 	int err = radix_insert(&vo->vo_pages, index, pg);
 
@@ -163,17 +186,16 @@ static int insert_locked(struct vm_object *vo, u64 index, struct page *pg,
 		return err;
 	KASSERT(!(pg->pg_flags & (PG_CACHE | PG_SLAB)));
 	pg->pg_flags = PG_CACHE | flags;
+	pg->pg_io = 0;
 	pg->pg_index = index;
 	list_init(&pg->pg_lru);
+	list_init(&pg->pg_dirtylink);
 	WRITE_ONCE(pg->pg_object, vo);
 	vo->vo_npages++;
 	return 0;
 }
 
-/*
- * Take a page that is not busy out; the object's reference becomes the caller's. vo_lock held.
- */
-static void remove_locked(struct vm_object *vo, struct page *pg)
+void vm_object_remove(struct vm_object *vo, struct page *pg)
 {
 	struct page *gone;
 
@@ -182,6 +204,8 @@ static void remove_locked(struct vm_object *vo, struct page *pg)
 	WRITE_ONCE(pg->pg_object, NULL);
 	gone = radix_delete(&vo->vo_pages, pg->pg_index);
 	KASSERT(gone == pg);
+	if (!list_empty(&pg->pg_dirtylink))
+		vm_object_clean_locked(vo, pg);
 	pg->pg_flags &= PG_UPTODATE;
 	vo->vo_npages--;
 }
@@ -192,76 +216,140 @@ int vm_object_insert(struct vm_object *vo, u64 index, struct page *pg)
 
 	for (;;) {
 		spin_lock(&vo->vo_lock);
-		err = insert_locked(vo, index, pg, PG_UPTODATE);
+		err = vm_object_enter(vo, index, pg, PG_UPTODATE);
 		spin_unlock(&vo->vo_lock);
 		if (err != -ENOMEM)
 			return err;
-		err = wait_for_node();
+		err = vm_object_wait_node();
 		if (err)
 			return err;
 	}
 }
 
-/*
- * Sleep until pg is not busy. vo_lock held, and dropped meanwhile: the page may be out of the
- * object afterwards.
- */
-static void wait_busy(struct vm_object *vo, struct page *pg)
+/* ---- busy pages ---------------------------------------------------------------- */
+
+static struct waitq *io_queue(const struct vm_object *vo)
 {
-	page_get(pg);
-	while (pg->pg_flags & PG_BUSY)
-		waitq_sleep_uninterruptible(&vo->vo_busyq, &vo->vo_lock);
+	return &io_queues[hash_u64((uintptr_t)vo, IO_QUEUE_BITS)];
+}
+
+void vm_object_wake(const struct vm_object *vo)
+{
+	struct waitq *wq = io_queue(vo);
+
+	/* Pairs with waitq_add() in wait_answer(): we see the waiter, or he the answer. */
+	smp_mb();
+	if (!waitq_empty(wq))
+		waitq_wake_all(wq, 0);
+}
+
+/* Put the answer of a busy page into effect. vo_lock held. */
+static void settle(struct vm_object *vo, struct page *pg, u8 io)
+{
+	bool written = pg->pg_flags & PG_UPTODATE;
+
+	/* This order is what wait_answer() relies on. */
+	WRITE_ONCE(pg->pg_flags, (u16)(pg->pg_flags & ~PG_BUSY));
+	if (written || io == PGIO_OK)
+		smp_store_release(&pg->pg_io, 0);
+	if (written) {
+		vm_object_written_locked(vo, pg);
+		if (io != PGIO_OK)
+			errseq_set(&vo->vo_wberr, -io);
+	} else if (io == PGIO_OK) {
+		pg->pg_flags |= PG_UPTODATE;
+	} else {
+		vm_object_remove(vo, pg);
+		page_put(pg);
+	}
+}
+
+bool vm_page_busy(struct vm_object *vo, struct page *pg)
+{
+	u8 io;
+
+	KASSERT(lock_held(&vo->vo_lock));
+	if (likely(!(pg->pg_flags & PG_BUSY)))
+		return false;
+	io = smp_load_acquire(&pg->pg_io);
+	if (!io)
+		return true;
+	settle(vo, pg, io);
+	return false;
+}
+
+/* Sleep until pg's I/O may have been answered. vo_lock is dropped, and held again. */
+static void wait_answer(struct vm_object *vo, struct page *pg)
+{
+	struct waiter w = { .wr_thread = current };
+	bool answered;
+
+	thread_prepare_sleep(false);
+	waitq_add(io_queue(vo), &w);
 	spin_unlock(&vo->vo_lock);
-	page_put(pg);
+	/* It is seen here unless the wake-up is to come; see settle() for the order. */
+	answered = smp_load_acquire(&pg->pg_io) || !(READ_ONCE(pg->pg_flags) & PG_BUSY);
+	(void)thread_block_until(answered ? 0 : NSEC_NEVER);
+	waitq_remove(&w);
 	spin_lock(&vo->vo_lock);
 }
 
-/* The owner of a busy page is through with it: up to date, or with err out of the object. */
-static void end_busy(struct vm_object *vo, struct page *pg, int err)
+void vm_page_wait(struct vm_object *vo, struct page *pg)
 {
+	page_get(pg);
+	while (vm_page_busy(vo, pg))
+		wait_answer(vo, pg);
+	page_put(pg);
+}
+
+/* ---- pages in ------------------------------------------------------------------ */
+
+/* Enter a new page; with a reference for the caller, who also allocates it. -EEXIST, -ENOMEM. */
+static int enter_new(struct vm_object *vo, u64 index, struct page *pg, u16 flags)
+{
+	int err;
+
+	do {
+		spin_lock(&vo->vo_lock);
+		err = vm_object_enter(vo, index, pg, flags);
+		if (!err)
+			page_get(pg);
+		spin_unlock(&vo->vo_lock);
+	} while (err == -ENOMEM && vm_object_wait_node() == 0);
+	return err;
+}
+
+/* Have the pager fill a busy page of ours, and wait. 0 or what it answered. */
+static int fill(struct vm_object *vo, struct page *pg, u64 index)
+{
+	int err = 0;
+
+	vo->vo_pager->vp_read(vo, &pg, index, 1);
 	spin_lock(&vo->vo_lock);
-	KASSERT(pg->pg_flags & PG_BUSY);
-	pg->pg_flags &= (u16)~PG_BUSY;
-	if (err)
-		remove_locked(vo, pg);
-	else
-		pg->pg_flags |= PG_UPTODATE;
-	waitq_wake_all(&vo->vo_busyq, 0);
+	vm_page_wait(vo, pg);
+	if (unlikely(!(pg->pg_flags & PG_UPTODATE)))
+		err = -pg->pg_io;
 	spin_unlock(&vo->vo_lock);
-	if (err)
-		page_put(pg);
+	return err;
 }
 
 /* Make page index; -EEXIST when somebody else was faster. */
 static int make_page(struct vm_object *vo, u64 index, struct page **out)
 {
-	bool fill = vo->vo_pager && vo->vo_pager->vp_fill;
-	struct page *pg = page_alloc(0, ALLOC_USER | (fill ? 0 : ALLOC_ZERO));
+	bool read = vo->vo_pager && vo->vo_pager->vp_read;
+	struct page *pg = page_alloc(0, ALLOC_USER | (read ? 0 : ALLOC_ZERO));
 	int err;
 
 	if (!pg)
 		return -ENOMEM;
-	do {
-		spin_lock(&vo->vo_lock);
-		err = insert_locked(vo, index, pg, fill ? PG_BUSY : PG_UPTODATE);
-		if (!err)
-			page_get(pg);	/* the caller's */
-		spin_unlock(&vo->vo_lock);
-	} while (err == -ENOMEM && wait_for_node() == 0);
-	if (err) {
+	err = enter_new(vo, index, pg, read ? PG_BUSY : PG_UPTODATE);
+	if (!err && read)
+		err = fill(vo, pg, index);
+	if (err)
 		page_put(pg);
-		return err;
-	}
-	if (fill) {
-		err = vo->vo_pager->vp_fill(vo, pg, index);
-		end_busy(vo, pg, err);
-		if (err) {
-			page_put(pg);
-			return err;
-		}
-	}
-	*out = pg;
-	return 0;
+	else
+		*out = pg;
+	return err;
 }
 
 int vm_object_getpage(struct vm_object *vo, u64 index, struct page **out)
@@ -273,8 +361,8 @@ int vm_object_getpage(struct vm_object *vo, u64 index, struct page **out)
 
 		spin_lock(&vo->vo_lock);
 		while ((pg = radix_lookup(&vo->vo_pages, index)) &&
-		       !(pg->pg_flags & PG_UPTODATE))
-			wait_busy(vo, pg);
+		       unlikely(!(pg->pg_flags & PG_UPTODATE)))
+			vm_page_wait(vo, pg);
 		if (pg) {
 			pg->pg_flags |= PG_REFERENCED;
 			page_get(pg);
@@ -287,16 +375,6 @@ int vm_object_getpage(struct vm_object *vo, u64 index, struct page **out)
 		err = make_page(vo, index, out);
 	} while (err == -EEXIST);
 	return err;
-}
-
-void vm_object_mark_dirty(struct vm_object *vo, struct page *pg)
-{
-	if (pg->pg_flags & PG_DIRTY)
-		return;
-	spin_lock(&vo->vo_lock);
-	if (pg->pg_object == vo)
-		pg->pg_flags |= PG_DIRTY;
-	spin_unlock(&vo->vo_lock);
 }
 
 /* ---- pages out ----------------------------------------------------------------- */
@@ -338,11 +416,11 @@ static unsigned int remove_batch(struct vm_object *vo, u64 *index, u64 last,
 	while (n < TRUNCATE_BATCH &&
 	       (pg = radix_next(&vo->vo_pages, index)) != NULL &&
 	       *index <= last) {
-		if (pg->pg_flags & PG_BUSY) {
-			wait_busy(vo, pg);
+		if (unlikely(pg->pg_flags & PG_BUSY)) {
+			vm_page_wait(vo, pg);
 			continue;
 		}
-		remove_locked(vo, pg);
+		vm_object_remove(vo, pg);
 		out[n++] = pg;
 	}
 	spin_unlock(&vo->vo_lock);
@@ -375,12 +453,16 @@ static void zero_tail(struct vm_object *vo, u64 size)
 	spin_lock(&vo->vo_lock);
 	while ((pg = radix_lookup(&vo->vo_pages, size >> PAGE_SHIFT)) &&
 	       pg->pg_flags & PG_BUSY)
-		wait_busy(vo, pg);
+		vm_page_wait(vo, pg);
 	if (pg) {
 		memset((char *)page_to_virt(pg) + in_page, 0, PAGE_SIZE - in_page);
-		pg->pg_flags |= PG_DIRTY;
+		page_get(pg);
 	}
 	spin_unlock(&vo->vo_lock);
+	if (pg) {
+		vm_object_mark_dirty(vo, pg);
+		page_put(pg);
+	}
 }
 
 void vm_object_truncate(struct vm_object *vo, u64 size)
@@ -401,11 +483,46 @@ void vm_object_truncate(struct vm_object *vo, u64 size)
 	zero_tail(vo, size);
 }
 
+u64 vm_object_drop_clean(struct vm_object *vo, u64 first, u64 end)
+{
+	struct page *batch[TRUNCATE_BATCH];
+	unsigned int n, looked;
+	struct page *pg;
+	u64 dropped = 0;
+
+	if (!vo->vo_pager || !vo->vo_pager->vp_write)
+		return 0;
+	do {
+		spin_lock(&vo->vo_lock);
+		for (n = looked = 0; looked < TRUNCATE_BATCH; looked++) {
+			pg = radix_next(&vo->vo_pages, &first);
+			if (!pg || first >= end)
+				break;
+			first++;
+			page_get(pg);
+			if (!vm_page_busy(vo, pg) && pg->pg_object == vo &&
+			    !(pg->pg_flags & PG_DIRTY) && atomic_read(&pg->pg_ref) == 2) {
+				vm_object_remove(vo, pg);
+				page_put(pg);
+			}
+			batch[n++] = pg;
+		}
+		spin_unlock(&vo->vo_lock);
+		while (n) {
+			dropped += !batch[--n]->pg_object;
+			page_put(batch[n]);
+		}
+	} while (looked == TRUNCATE_BATCH);
+	return dropped;
+}
+
 void vm_object_put(struct vm_object *vo)
 {
 	if (!refcount_put_and_test(&vo->vo_ref))
 		return;
 	KASSERT(list_empty(&vo->vo_areas));
+	if (vo->vo_pager && vo->vo_pager->vp_last)
+		vo->vo_pager->vp_last(vo);
 	remove_range(vo, 0, ~0ul);
 	KASSERT(vo->vo_npages == 0);
 	if (vo->vo_pager && vo->vo_pager->vp_release)
@@ -414,83 +531,9 @@ void vm_object_put(struct vm_object *vo)
 
 int vm_object_punch(struct vm_object *vo, u64 first, u64 last)
 {
-	if (vo->vo_pager && vo->vo_pager->vp_fill && !vo->vo_pager->vp_dropped)
+	if (vo->vo_pager && vo->vo_pager->vp_read && !vo->vo_pager->vp_dropped)
 		return -EOPNOTSUPP;
 	remove_range(vo, first, last);
 	unmap_range(vo, first, last);
 	return 0;
-}
-
-/* Shared mappings of pg lose the right to write, so that the next write is noticed. */
-static void protect_page(struct vm_object *vo, struct page *pg, u64 index)
-{
-	struct vmarea *a;
-
-	spin_lock(&vo->vo_lock);
-	list_for_each_entry(a, &vo->vo_areas, va_objlink) {
-		u64 lo = a->va_offset >> PAGE_SHIFT;
-		struct vmspace *vm = a->va_space;
-		pte_t *pte;
-		vaddr_t va;
-
-		if (!(a->va_flags & VA_SHARED) || index < lo ||
-		    index - lo >= area_pages(a))
-			continue;
-		va = a->va_start + ((index - lo) << PAGE_SHIFT);
-		spin_lock(&vm->vm_ptlock);
-		pte = pmap_lookup(&vm->vm_pmap, va);
-		if (pte && *pte & PTE_W && pte_paddr(*pte) == page_to_phys(pg)) {
-			WRITE_ONCE(*pte, *pte & ~PTE_W);
-			tlb_flush_page(&vm->vm_pmap, va);
-		}
-		spin_unlock(&vm->vm_ptlock);
-	}
-	spin_unlock(&vo->vo_lock);
-}
-
-/* The first dirty page from *index to last, busy now, with a reference; or NULL. */
-static struct page *next_dirty(struct vm_object *vo, u64 *index, u64 last)
-{
-	struct page *pg;
-
-	spin_lock(&vo->vo_lock);
-	while ((pg = radix_next(&vo->vo_pages, index)) != NULL && *index <= last) {
-		if (pg->pg_flags & PG_BUSY) {
-			wait_busy(vo, pg);
-			continue;
-		}
-		if (pg->pg_flags & PG_DIRTY) {
-			pg->pg_flags = (u16)((pg->pg_flags & ~PG_DIRTY) | PG_BUSY);
-			page_get(pg);
-			spin_unlock(&vo->vo_lock);
-			return pg;
-		}
-		if (++*index == 0)
-			break;
-	}
-	spin_unlock(&vo->vo_lock);
-	return NULL;
-}
-
-int vm_object_writeback(struct vm_object *vo, u64 first, u64 last)
-{
-	int result = 0;
-	struct page *pg;
-
-	if (!vo->vo_pager || !vo->vo_pager->vp_write)
-		return 0;
-	for (u64 index = first; (pg = next_dirty(vo, &index, last)); index++) {
-		int err;
-
-		/* Dirty was cleared before: a write from now on sets it again. */
-		protect_page(vo, pg, index);
-		err = vo->vo_pager->vp_write(vo, pg, index);
-		if (err) {
-			vm_object_mark_dirty(vo, pg);
-			result = result ? result : err;
-		}
-		end_busy(vo, pg, 0);
-		page_put(pg);
-	}
-	return result;
 }

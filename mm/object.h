@@ -20,23 +20,45 @@ struct vm_object;
 /*
  * All may sleep; called with a reference on the object and no locks. NULL members:
  * memory-only object (zero fill, nothing to write, always writable).
+ *
+ * Pages are read and written by starting: the pager gets n PG_BUSY pages, index and following,
+ * and answers each by vm_page_answer(), before it returns or later, from an interrupt even.
  */
 struct vm_pager {
-	/* Fill pg (PG_BUSY, not yet up to date) with page index. 0 or -errno (-EIO). */
-	int (*vp_fill)(struct vm_object *vo, struct page *pg, u64 index);
-	/* Write a dirty page back. 0 or -errno. */
-	int (*vp_write)(struct vm_object *vo, struct page *pg, u64 index);
+	/* Start filling pages that are not up to date. The answer: 0 or -errno (-EIO). */
+	void (*vp_read)(struct vm_object *vo, struct page **pages, u64 index, unsigned int n);
+	/* Start writing dirty pages; the object is backed by something slower than memory. */
+	void (*vp_write)(struct vm_object *vo, struct page **pages, u64 index, unsigned int n);
 	/*
 	 * About to be written through a shared mapping or write(): reserve blocks. 0, -ENOSPC.
 	 */
 	int (*vp_make_writable)(struct vm_object *vo, u64 index);
+	/* The object had no dirty page and has one now. NULL: so be it. */
+	void (*vp_dirtied)(struct vm_object *vo);
 	/* n pages have left the object, by truncation, as a hole, at the end. NULL: so be it. */
 	void (*vp_dropped)(struct vm_object *vo, u64 n);
+	/*
+	 * msync(2): pages [first, last] and what it takes to find them are on the medium. 0 or
+	 * -EIO, also for an earlier write that failed. NULL: nothing to do.
+	 */
+	int (*vp_sync)(struct vm_object *vo, u64 first, u64 last);
+	/* Last reference is gone, the pages are still there. NULL: let them go. */
+	void (*vp_last)(struct vm_object *vo);
 	/* Last reference is gone and all pages are freed. NULL: nothing to do. */
 	void (*vp_release)(struct vm_object *vo);
 	/* Device and inode number for /proc/PID/maps. NULL: 0. */
 	void (*vp_ident)(struct vm_object *vo, u64 *dev, u64 *ino);
 };
+
+/* Read-ahead of one reader; readahead.c. Races between readers only make it guess wrong. */
+struct vm_ra {
+	u64 ra_next;			/* page after the last one read */
+	u64 ra_end;			/* page after the last one asked for ahead */
+	u64 ra_trigger;			/* reading this one asks for more */
+	u32 ra_size;			/* last window, pages; 0: none */
+	u32 ra_max;			/* pages; 0: random access, none */
+};
+#define VM_RA_DEFAULT	64		/* 256 KiB */
 
 struct vm_object {
 	refcount_t vo_ref;
@@ -46,7 +68,12 @@ struct vm_object {
 	u64 vo_size;			/* [vo_lock] bytes, read freely; past it: SIGBUS */
 	const struct vm_pager *vo_pager;	/* [I] NULL: like one with all members NULL */
 	void *vo_owner;			/* [I] vnode of a file, NULL */
-	struct waitq vo_busyq;		/* waiters for PG_BUSY pages */
+	struct list_head vo_dirty;	/* [vo_lock] PG_DIRTY pages, oldest first; with vp_write only */
+	struct list_head vo_writing;	/* [vo_lock] being written: PG_BUSY, up to date */
+	u64 vo_ndirty;			/* [vo_lock] on vo_dirty */
+	u32 vo_wberr;			/* [a] errseq: failed writes */
+	u32 vo_mapwberr;		/* [a] errseq: what msync(2) has told of these */
+	struct vm_ra vo_ra;		/* of faults in its mappings */
 	atomic_t vo_mapped;		/* [a] number of areas that map it */
 	struct list_head vo_areas;	/* [vo_lock] areas that map it (truncate finds the PTEs) */
 };
@@ -84,12 +111,62 @@ int vm_object_insert(struct vm_object *vo, u64 index, struct page *pg);
 void vm_object_truncate(struct vm_object *vo, u64 size);
 /*
  * Drop pages [first, last], dirty or not; they are made anew when they are next asked for, and
- * read as zeros if that is what vp_fill makes. -EOPNOTSUPP: the pager has vp_fill and no
+ * read as zeros if that is what vp_read makes. -EOPNOTSUPP: the pager has vp_read and no
  * vp_dropped, so its pages are not the only copy.
  */
 int vm_object_punch(struct vm_object *vo, u64 first, u64 last);
-/* Write dirty pages [first, last] back through the pager. First error. */
-int vm_object_writeback(struct vm_object *vo, u64 first, u64 last);
 void vm_object_mark_dirty(struct vm_object *vo, struct page *pg);
+
+/* Let go of pages [first, end) that are clean, not busy and used by nobody; how many. */
+u64 vm_object_drop_clean(struct vm_object *vo, u64 first, u64 end);
+
+/* ---- reading ahead (readahead.c) ---- */
+
+/* Start reading what is missing of pages [first, first + n), do not wait. */
+void vm_object_start_read(struct vm_object *vo, u64 first, u64 n);
+/* Page index is about to be read, and want pages in all from there; present: it is in memory. */
+void vm_readahead(struct vm_object *vo, struct vm_ra *ra, u64 index, u64 want, bool present);
+
+/* ---- writing back (objwrite.c) ---- */
+
+/*
+ * Start writing up to max dirty pages of [first, last] back; how many. What is being written and
+ * dirty again is left out.
+ */
+u64 vm_object_start_write(struct vm_object *vo, u64 first, u64 last, u64 max);
+/* Wait for what is being written of [first, last] now. */
+void vm_object_wait_write(struct vm_object *vo, u64 first, u64 last);
+/*
+ * Write all pages back that are dirty now, and wait. Errors are noted in vo_wberr, for
+ * errseq_check() of each file.
+ */
+void vm_object_writeback(struct vm_object *vo, u64 first, u64 last);
+/* Pages of all backed objects that are dirty; being written. */
+u64 vm_dirty_pages(void);
+u64 vm_writing_pages(void);
+
+/* ---- for pagers: answers to vp_read and vp_write ---- */
+
+#define PGIO_OK		0xff		/* pg_io; 0: no answer yet; else an errno */
+
+/*
+ * The I/O of a busy page is through, any context. Nothing of pg and its object may be touched
+ * afterwards; call vm_object_wake() with the object's address when some pages are answered.
+ */
+static inline void vm_page_answer(struct page *pg, int err)
+{
+	__atomic_store_n(&pg->pg_io, err ? (u8)-err : PGIO_OK, __ATOMIC_RELEASE);
+}
+void vm_object_wake(const struct vm_object *vo);
+
+/* ---- for reclaim: pages in an object; vo_lock held ---- */
+
+/*
+ * Is pg busy still? If its I/O has been answered, that is put into effect: a page that could not
+ * be read leaves the object, and is freed unless the caller has a reference.
+ */
+bool vm_page_busy(struct vm_object *vo, struct page *pg);
+/* Take a page that is not busy out; the object's reference becomes the caller's. */
+void vm_object_remove(struct vm_object *vo, struct page *pg);
 
 #endif

@@ -51,9 +51,11 @@ struct page {
 			struct list_head pg_lru;
 			struct vm_object *pg_object;	/* [vo_lock] NULL once it was taken out */
 			u64 pg_index;			/* [vo_lock] page number in the object */
+			struct list_head pg_dirtylink;	/* [vo_lock] vo_dirty or vo_writing */
 		};
 		struct page *pg_next;	/* batches of frees */
 	};
+	u8 pg_io;			/* [a] the answer to a busy page's I/O, see mm/object.h */
 } __attribute__((aligned(64)));
 
 #define page_array	((struct page *)VMEMMAP_BASE)

@@ -75,25 +75,13 @@ static void discard(struct vmspace *vm, vaddr_t start, vaddr_t end)
 	rwlock_read_unlock(&vm->vm_lock);
 }
 
-/* Bring the pages of a file in, as far as it goes. */
-static int will_need(const struct part *p)
+/* Start reading the pages of a file. */
+static void will_need(const struct part *p)
 {
 	struct vm_object *vo = p->p_object;
-	u64 pages, last;
 
-	if (!vo || !vo->vo_pager || !vo->vo_pager->vp_fill)
-		return 0;
-	pages = DIV_ROUND_UP(READ_ONCE(vo->vo_size), PAGE_SIZE);
-	last = min(p->p_last + 1, pages);
-	for (u64 i = p->p_first; i < last; i++) {
-		struct page *pg;
-
-		if (vm_object_getpage(vo, i, &pg))
-			break;
-		page_put(pg);
-		sched_relax();
-	}
-	return 0;
+	if (vo)
+		vm_object_start_read(vo, p->p_first, p->p_last - p->p_first + 1);
 }
 
 static int remove_part(const struct part *p)
@@ -121,7 +109,8 @@ static int advise_part(struct vmspace *vm, const struct part *p, int advice)
 	case MADV_PAGEOUT:
 		return p->p_flags & VA_LOCKED ? -EINVAL : 0;
 	case MADV_WILLNEED:
-		return will_need(p);
+		will_need(p);
+		return 0;
 	case MADV_REMOVE:
 		return remove_part(p);
 	default:
@@ -230,9 +219,9 @@ long sys_msync(unsigned long addr, unsigned long len, int flags)
 			hole = -ENOMEM;
 		if (flags & MS_INVALIDATE && p.p_flags & VA_LOCKED)
 			err = -EBUSY;
-		else if (flags & MS_SYNC && p.p_object && p.p_flags & VA_SHARED)
-			err = vm_object_writeback(p.p_object, p.p_first,
-						  p.p_last);
+		else if (flags & MS_SYNC && p.p_object && p.p_flags & VA_SHARED &&
+			 p.p_object->vo_pager && p.p_object->vo_pager->vp_sync)
+			err = p.p_object->vo_pager->vp_sync(p.p_object, p.p_first, p.p_last);
 		part_done(&p);
 		if (err)
 			return err;

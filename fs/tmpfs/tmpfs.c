@@ -5,7 +5,7 @@
  * last name and user.
  *
  * Limits: pages and inodes per mount, half of memory each by default, as
- * tmpfs(5) has it. A page is charged when it is made (the pager's vp_fill) and
+ * tmpfs(5) has it. A page is charged when it is made (the pager's vp_read) and
  * given back when it leaves the file (vp_dropped).
  *
  * Invariants: 1. ts_pages is the sum of v_blocks / 8 over all files; 2. a
@@ -76,17 +76,22 @@ static void tmpfs_dropped(struct vm_object *vo, u64 pages)
 	atomic64_sub(&tmpfs_of(vn)->ts_pages, (s64)pages);
 }
 
-static int tmpfs_fill(struct vm_object *vo, struct page *pg, u64 index)
+/* A page is made: charged, and zero. */
+static void tmpfs_read(struct vm_object *vo, struct page **pages, u64 index, unsigned int n)
 {
 	struct vnode *vn = vo->vo_owner;
-	int err = charge_page(tmpfs_of(vn));
 
 	(void)index;
-	if (err)
-		return err;
-	clear_page(page_to_virt(pg));
-	vnode_blocks_add(vn, 1);
-	return 0;
+	for (unsigned int i = 0; i < n; i++) {
+		int err = charge_page(tmpfs_of(vn));
+
+		if (!err) {
+			clear_page(page_to_virt(pages[i]));
+			vnode_blocks_add(vn, 1);
+		}
+		vm_page_answer(pages[i], err);
+	}
+	vm_object_wake(vo);
 }
 
 void tmpfs_account_page(struct vnode *vn)
@@ -105,7 +110,7 @@ u64 tmpfs_total_pages(void)
 }
 
 static const struct vm_pager tmpfs_pager = {
-	.vp_fill = tmpfs_fill,
+	.vp_read = tmpfs_read,
 	.vp_dropped = tmpfs_dropped,
 	.vp_release = vnode_object_release,
 	.vp_ident = vnode_object_ident,
