@@ -14,6 +14,8 @@
 #: make layers      does a file reach upwards? (tests/layers.txt)
 #: make debug       boot with QEMU waiting for GDB; then, elsewhere:
 #: make gdb         GDB on that QEMU, or on one that it starts itself
+#: make record      like run, and writes down what comes from outside; then:
+#: make replay      GDB on exactly that run, forwards and (ct-back) backwards
 #: make iso         an image that boots by BIOS and by UEFI
 #: make all         kernel and boot archive
 #: make setup       check the tools, install what is missing
@@ -21,7 +23,7 @@
 #:
 #: DEBUG=1  kernel with lock checks   SAN=ubsan  with UBSan
 #: V=1      show the commands         O=DIR      build there, not in build/
-#: SMP=N MEM=MB APPEND="..." KVM=1    for run, debug and gdb
+#: SMP=N MEM=MB APPEND="..." KVM=1    for run, debug, record and gdb
 
 O		?= build
 CROSS_COMPILE	?= x86_64-linux-gnu-
@@ -47,7 +49,7 @@ endef
 MAKEFLAGS	+= --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help run test test-linux unit layers debug gdb iso clean setup
+.PHONY: all help run record replay test test-linux unit layers debug gdb iso clean setup
 .PHONY: kernels user bench profile compile_commands.json FORCE
 
 all: $(K)/cutaway.elf $(O)/initrd.cpio
@@ -209,10 +211,11 @@ bench: all $(O)/cutaway.iso
 	@scripts/bench $(BENCH)
 profile: all
 	@scripts/profile $(PROFILE) $(if $(SMP),--smp $(SMP)) $(if $(MEM),--mem $(MEM)) -- $(CMD)
-run debug: all
-	@scripts/run $(if $(filter debug,$@),--wait-gdb)
+run debug record: all
+	@scripts/run $(patsubst %debug,--wait-gdb,$(filter-out --run,--$@))
 gdb: all
-	@scripts/gdb/start
+gdb replay:
+	@scripts/gdb/start $(filter replay,$@)
 compile_commands.json:
 	$(Q)$(MAKE) -nB V=1 kernels user | $(PYTHON) scripts/mkcompdb.py > $@
 clean:

@@ -44,6 +44,7 @@ switch_stacks:
 thread_first_code:
 	.cfi_sections .debug_frame
 	.cfi_startproc simple
+	.cfi_def_cfa rsp, 0
 	.cfi_undefined rip		/* for GDB: nobody has called this */
 	movq	%rax, %rdi
 	xorl	%ebp, %ebp

@@ -7,5 +7,6 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-for module in ("processes", "backtrace", "spaces", "programs", "fault"):
+for module in ("processes", "backtrace", "spaces", "programs", "fault",
+               "allocators", "files", "locks", "replay"):
     importlib.import_module("cutaway." + module)

@@ -90,6 +90,7 @@ class Machine:
         self.vga = "none" if boot == "fast" else "std"
         self.disks = []
         self.keep = False       # writes reach the disks' files
+        self.replay = None      # ("record" or "replay", file)
         self.extra = []
 
     def start(self, scratch, console=None):
@@ -133,7 +134,7 @@ class Machine:
 
     def command(self, scratch, console, ports, monitor):
         """QEMU's argument vector; ports and monitor are file descriptors."""
-        if os.environ.get("KVM") == "1":
+        if os.environ.get("KVM") == "1" and not self.replay:
             accel, cpu = "kvm", "host"
         else:
             accel, cpu = "tcg", "max"
@@ -151,6 +152,9 @@ class Machine:
         for number, descriptor in enumerate(ports):
             args += ["-chardev", f"socket,id=port{number},fd={descriptor}",
                      "-serial", f"chardev:port{number}"]
+        if self.replay:
+            mode, name = self.replay
+            args += ["-icount", f"shift=auto,rr={mode},rrfile={name}"]
         if self.gdb:
             args += ["-gdb", self.gdb]
         if self.wait:

@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+import console
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
@@ -30,13 +32,13 @@ def session(report, program, commands, options=(), kernel="cutaway.elf"):
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out)
             try:
                 wait_for(socket, guest)
-                result = debug(report, socket, commands, kernel)
+                said = debug(report, socket, commands, kernel)
             finally:
                 guest.terminate()
                 guest.wait()
             out.seek(0)
             report.note(out.read())
-    return answers(result)
+    return said
 
 
 def wait_for(path, process):
@@ -49,15 +51,23 @@ def wait_for(path, process):
 def debug(report, socket, commands, kernel):
     words = [os.environ.get("GDB", "gdb"), "-q", "-batch", "-x",
              "scripts/gdb/init.gdb", "-ex", f"target remote {socket}"]
+    words += marked(commands)
+    result = report.run([*words, os.path.join(BUILD, kernel)], timeout=90)
+    return answers(report, result)
+
+
+def marked(commands):
+    """GDB's arguments for commands that answers() tells apart."""
+    words = []
     for number, command in enumerate(commands):
         words += ["-ex", f"echo {MARK}{number}\\n", "-ex", command]
-    result = report.run([*words, os.path.join(BUILD, kernel)], timeout=90)
+    return words
+
+
+def answers(report, result):
+    """What each command has printed. A traceback from Python is a failure."""
     text = (result.out + result.err).decode("utf-8", "replace")
     report.check("no Python traceback", TRACE not in text, result)
-    return result
-
-
-def answers(result):
     parts = re.split(rf"^{MARK}\d+\n", result.out.decode("utf-8", "replace"),
                      flags=re.M)
     return parts[1:]
@@ -131,3 +141,189 @@ def faults(report):
     for (kind, (_, _, after)), text in zip(FAULTS.items(), ends):
         expect(report, f"{kind}: after", text, r"is over:$", *after)
     report.check("all kinds were seen", len(ends) == len(FAULTS))
+
+
+# ---- the other commands -----------------------------------------------------
+
+PIPELINE = ["/bin/sh", "-c", "sleep 30 | cat"]
+# What the pipeline's processes are asked, and what is answered.
+ASKED = (
+    ("ct-ps", r"^ +0 +- .*kworker", r"^ +1 +0 +1 sleeping .* init ",
+     r"^ +2 +1 .*sleeping .* sh +do_wait", r"^-> +\d+ +2 .*running +0\* +cat "),
+    ("ct-bt 2", r"^sh \(thread 2\) of sh \(pid 2\): sleeping",
+     r"#2 .*schedule \(\) at kernel/core/sched.c", r"do_wait .*wait.c:",
+     r"syscall_dispatch", r"called from user mode, \w+ \(0x"),
+    ("ct-bt", r"#0  arch_exec_frame"),
+    ("ct-vm init", r"^init \(pid 1\): struct vmspace at 0x",
+     r"r-xp .* /sbin/init \+ 0x1000$", r"rw-p .*\[heap\]$",
+     r"rw-p .*\[stack\]$", r" in all$", r"^resident \d+ pages"),
+    ("ct-vm 2", r"^sh \(pid 2\)", r"/bin/sh"),
+    ("ct-pt init 0x401000", r"^  PML4\[0\] .*present, writable, user",
+     r"^  PDPT\[0\]", r"^  PD\[2\]", r"^  PT\[1\] .*present, read-only, user, "
+     r"accessed, copy-on-write$", r"^  frame 0x[\da-f]+, physical address 0x",
+     r"a read here goes through$", r"a write here faults \(protection\)",
+     r"area 0x401000-.* r-xp /sbin/init"),
+    ("ct-pt 0 kmain", r"^0x.* in the kernel", r"PML4\[511\]",
+     r"present, read-only, kernel only"),
+    ("ct-pt init 0x800000000000", r"not canonical"),
+    ("ct-page zero_page", r"references \d+", r"the zero page"),
+    ("ct-page $frame", r"page 1 of /sbin/init",
+     r"mapped by init \(pid 1\) at 0x401000: present, read-only"),
+    ("ct-buddy", r"^ +10 +4096 KiB +\d+", r"^\d+ frames \(\d+ MiB\) on the",
+     r"^CPU 0 keeps \d+ single pages", r"frames .* are managed$"),
+    ("ct-buddy 10", r"^  frames 0x[\da-f]+ to 0x[\da-f]+$"),
+    ("ct-slab", r"^cache ", r"^thread +\d+", r"^vmarea +\d+"),
+    ("ct-slab thread", r"^struct slab_cache at 0x"),
+    ("ct-slab $thread", r"cache thread, object \d+ .* byte 0 of \d+$",
+     r"in use"),
+    ("ct-files cat", r"^cat \(pid", r"^ +0 -+>   r, 1 reference +-> pipe:",
+     r"0 of 65536 bytes in it", r"^ +1 -+>   w, \d references", r"also 2:1"),
+    ("ct-files 1", r"^ +0 -+\+->   rw, 3 references +-> /dev/console$",
+     r"^ +1 -+\+ .* character device 0600", r"^ +2 -+\+ "),
+    ("ct-runq", r"^CPU 0: runs cat \(thread \d+\); \d+ waiting"),
+    ("ct-locks", r"(?:none|\d+) held, of \d+ locks$"),
+    ("ct-nothing", r"\A\Z"),
+    ("help ct-pt", r"^Usage: ct-pt PID\|NAME ADDR$", r"four levels"),
+)
+
+
+def commands(report):
+    """Each command on a pipeline, then on a release kernel whose data is
+    overwritten step by step, and on one that has not begun to run."""
+    prepare = ["ct-exec cat",
+               "python from cutaway import kernel, pages, processes",
+               "python gdb.set_convenience_variable('frame', pages.frame_of("
+               "pages.lookup(pages.root_of(pages.space_of(processes.find(1))),"
+               " 0x401000)))",
+               "python gdb.set_convenience_variable('thread', "
+               "int(kernel.current().address))"]
+    asked = [command for command, *_ in ASKED]
+    said = session(report, PIPELINE, prepare + asked)
+    for (command, *patterns), text in zip(ASKED, said[len(prepare):]):
+        expect(report, command, text, *patterns)
+    report.check("every command was run", len(said) == len(prepare + asked))
+    broken(report)
+
+
+# What is overwritten, and what must still be told of the rest.
+HARM = (
+    ("set free_lists[10].next->next = 7", "ct-buddy", r"frames .* managed$"),
+    ("set $vm->vm_areas.rb_top->rb_child[0] = 9", "ct-vm", r"is broken at"),
+    ("set $vm->vm_pmap.pm_root = 0x7ffffffff000", "ct-pt cat 0x401000",
+     r"tables from 0x7ffffffff000 on"),
+    ("set $self->p_fdt->fdt_files[1] = 3", "ct-files cat",
+     r"the struct file at 0x3 cannot be read"),
+    ("set $self->p_name[0] = -1", "ct-ps", r"^-> "),
+    ("set $thread->t_arch.at_rsp = 11", "ct-bt 2", r"^sh \(thread 2\)"),
+    ("set $thread->t_proc = 5", "ct-runq", r"^CPU 0: "),
+    ("set runqueue.rq_curr = 5", "ct-runq", r"^CPU 0: "),
+    ("set all_procs.next->next->next = 0", "ct-ps", r"cannot be read"),
+    ("set $self->p_vm = 77", "ct-vm", r""),
+)
+ALL = ["ct-ps", "ct-bt 2", "ct-bt", "ct-vm", "ct-pt 1 0x401000", "ct-buddy",
+       "ct-page 0x100", "ct-slab", "ct-files", "ct-runq", "ct-locks"]
+
+
+def broken(report):
+    """No traceback from Python, and an answer from each command."""
+    words = list(ALL) + [
+        "ct-exec cat", "python from cutaway import kernel, processes",
+        "python gdb.set_convenience_variable('self', "
+        "processes.current_process().address)",
+        "python gdb.set_convenience_variable('thread', "
+        "processes.find_thread(2).address)", "set $vm = $self->p_vm"]
+    start = len(words)
+    for harm, command, _ in HARM:
+        words += [harm, command]
+    said = session(report, PIPELINE, words + ALL)
+    for (harm, command, pattern), text in zip(HARM, said[start + 1::2]):
+        expect(report, f"{command} after {harm}", text, pattern)
+    report.check("a broken kernel answers", len(said) == len(words + ALL))
+
+
+def debug_kernel(report):
+    """Two CPUs and a debug kernel, which knows who holds a lock."""
+    words = ["ct-exec faults", "ct-fault faults cow", "break copy_page",
+             "continue", "ct-locks", "ct-ps", "ct-runq", "info threads"]
+    said = dict(zip(words, session(report, ["/bin/faults", "cow"], words,
+                                   ("--debug", "--smp", "2"),
+                                   "debug/cutaway.elf")))
+    expect(report, "ct-locks", said.get("ct-locks", ""),
+           r"rwlock +vm_lock of address space of faults .*: 1 reader",
+           r"[1-9]\d* held, of \d+ locks", r"has taken: .*vm")
+    expect(report, "ct-ps", said.get("ct-ps", ""), r"^-> .*running +[01]\* ")
+    expect(report, "ct-runq", said.get("ct-runq", ""), r"^CPU 0: ",
+           r"^CPU 1: ")
+
+
+# ---- record and replay ------------------------------------------------------
+
+COUNT = r"^At instruction (\d+)"
+JOURNEY = (
+    "continue", "ct-exec faults", "ct-break store", "continue",
+    "ct-fault faults cow", "ct-back 0", "finish", "ct-back 0",
+    "ct-back 200",              # into the copying
+    "backtrace", "ct-goto $before",     # the first instruction of page_fault()
+    "backtrace 1", "ct-back 100",   # out of the fault, into the program
+    "continue", "info registers cs", "ct-fault faults cow", "ct-back 0",
+    "finish")
+
+
+def replay(report):
+    """Records a copy-on-write fault, and goes into it, through it, backwards
+    out of it, and through it again."""
+    with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
+        if not record(report, folder):
+            return
+        words = list(JOURNEY)
+        words[6:6] = ["python from cutaway import replay; gdb."
+                      "set_convenience_variable('before', replay.count())"]
+        result = report.run(["env", f"RECORD={folder}", "scripts/gdb/start",
+                             "replay", "-batch", *marked(words)], timeout=120)
+        judge(report, [text for word, text in
+                       zip(words, answers(report, result))
+                       if not word.startswith("python ")])
+
+
+def record(report, folder):
+    terminal = console.Console(["env", f"RECORD={folder}", "scripts/run",
+                                "--record"], ROOT)
+    try:
+        terminal.expect(console.PROMPT, 60)
+        report.check("a recorded line", b"the parent still reads" in
+                     terminal.line(b"faults cow"))
+        terminal.type(b"poweroff\r")
+        return terminal.end(30) == 0
+    except console.NotSeen as error:
+        report.failed("recording", error.args[0].decode("utf-8", "replace"))
+        return False
+    finally:
+        terminal.close()
+        report.note(terminal.log)
+
+
+def judge(report, said):
+    if len(said) < len(JOURNEY):
+        report.failed("the journey", "GDB ended before")
+        return
+    counts = [int(found[1]) for found in
+              (re.search(COUNT, text, re.M) for text in said) if found]
+    before, after = counts[:2]
+    report.check("a copy takes hundreds of instructions",
+                 before + 300 < after < before + 10000)
+    expect(report, "back into the copying", said[8],
+           rf"^At instruction {after - 200}\.", r"#0 ")
+    expect(report, "where the copy is made", said[9], "copy_page",
+           "fault_cow", "page_fault", r"store \(p=.* at user/faults.c",
+           r"in cow |main ")
+    expect(report, "back at the first instruction", said[10],
+           rf"^At instruction {before}\.", "page_fault")
+    expect(report, "back out of the fault", said[12],
+           rf"^At instruction {before - 100}\.")
+    expect(report, "forwards to the program's store", said[13],
+           r"^Breakpoint 2, store \(p=")
+    expect(report, "user mode", said[14], r"^cs +0x[\da-f]*[37bf] ")
+    report.check("the second time is like the first",
+                 said[15] == said[4] and counts[-1] == before and
+                 said[17].partition("Value")[0] ==
+                 said[6].partition("Value")[0] != "")

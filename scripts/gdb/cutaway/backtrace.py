@@ -10,16 +10,20 @@ neither memory nor a register is changed.
 import gdb
 import gdb.unwinder
 
-from cutaway import kernel, processes
+from cutaway import kernel, processes, programs
 from cutaway.command import command, number
 from cutaway.kernel import safely
 
+ENTRY = "<signal handler called>"       # GDB's words for code in entry.S
 REGISTERS = ("r15", "r14", "r13", "r12", "rbx", "rbp", "rip")
 
 
 class Identity:
-    """Of a frame, as GDB wants it; address 0 is inside of no other."""
-    sp = pc = 0
+    """Of a frame, as GDB wants it; stack address 0 is inside of no other."""
+
+    def __init__(self, pc):
+        self.sp = gdb.Value(0).cast(pc.type)
+        self.pc = pc
 
 
 class SleeperUnwinder(gdb.unwinder.Unwinder):
@@ -37,7 +41,8 @@ class SleeperUnwinder(gdb.unwinder.Unwinder):
             return None
         try:
             frame = kernel.at(self.stack, "struct switch_frame")
-            info = pending.create_unwind_info(Identity())
+            info = pending.create_unwind_info(
+                Identity(pending.read_register("rip")))
             for name in REGISTERS:
                 info.add_saved_register(name, frame["sf_" + name])
             above = self.stack + frame.type.sizeof
@@ -117,11 +122,27 @@ def show_sleeping(thread):
     text = safely(lambda: gdb.execute("backtrace", to_string=True), "")
     frames = [line for line in text.splitlines() if not line.startswith("#0 ")]
     if len(frames) > 1:
-        print("\n".join(frames))
+        show_frames(frames, thread)
         return
     sleeper.show(None)
     kernel.warn("GDB cannot unwind it; by frame pointers:")
     follow_pointers(stack, low, top)
+
+
+def show_frames(frames, thread):
+    """GDB's lines, as far as the entry into the kernel: what lies beyond is in the
+    memory of a process that this CPU has not loaded."""
+    for line in frames:
+        if ENTRY in line:
+            registers = kernel.at(int(thread["t_arch"]["at_kstack_top"]) -
+                                  kernel.type_of("struct trapframe").sizeof,
+                                  "struct trapframe")
+            pc = int(registers["tf_rip"])
+            safely(lambda: programs.follow(thread["t_proc"].dereference()))
+            print(f"    called from user mode, {kernel.function_at(pc)} "
+                  f"({pc:#x}) {safely(lambda: kernel.place_of(pc), '')}")
+            return
+        print(line)
 
 
 def follow_pointers(stack, low, top):

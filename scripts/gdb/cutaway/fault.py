@@ -19,6 +19,7 @@ class Fault:
         self.thread = kernel.current()
         self.owner = self.thread["t_proc"].dereference()
         self.cpu = kernel.this_cpu()
+        self.from_user = bool(int(self.registers["tf_cs"]) & 3)
         self.case = self.predict()
 
     def access(self):
@@ -27,21 +28,18 @@ class Fault:
         return "execute" if self.error & const("PF_EXEC") else "read"
 
     def predict(self):
-        if not self.from_user() and self.address >= const("USER_TOP"):
+        if not self.from_user and self.address >= const("USER_TOP"):
             return faultcases.Case("bad", "Not user memory, and the kernel's "
                                    "own access: a fixup, or else a panic.",
                                    None, 0)
         return faultcases.predict(self.owner, self.address, self.access())
-
-    def from_user(self):
-        return bool(int(self.registers["tf_cs"]) & 3)
 
     def root(self):
         return pages.root_of(pages.space_of(self.owner))
 
     def explain(self):
         pc = int(self.registers["tf_rip"])
-        mode = "user mode" if self.from_user() else "the kernel, for the user"
+        mode = "user mode" if self.from_user else "the kernel, for the user"
         place = safely(lambda: kernel.place_of(pc), "")
         print(f"Page fault: {processes.label(self.owner)}, thread "
               f"{int(self.thread['t_tid'])}, on CPU {self.cpu}")
@@ -102,7 +100,7 @@ def _area_text(area):
 def _frame_text(pfn):
     count = kernel.atomic(pages.page(pfn)["pg_ref"])
     zero = ", the zero page" if pages.is_zero_page(pfn) else ""
-    return (f"{pfn:#x} has {count} reference{'s' if count != 1 else ''}{zero}")
+    return f"{pfn:#x} has {kernel.amount(count, 'reference')}{zero}"
 
 
 # ---- stopping ---------------------------------------------------------------
@@ -145,19 +143,32 @@ class FaultEnd(gdb.Breakpoint):
         self.silent = True
         self.fault = fault
         self.stack = int(caller.read_register("rsp"))
+        self.over = False
         if FaultEnd.last and FaultEnd.last.is_valid():
             FaultEnd.last.delete()
         FaultEnd.last = self
 
     def stop(self):
-        if int(gdb.parse_and_eval("(unsigned long)$rsp")) == self.stack and \
-                self.enabled:
-            self.enabled = False
-            try:
+        try:
+            if not self.over and self.is_ours():
+                self.over = True
                 self.fault.explain_end()
-            except (*kernel.UNREADABLE, gdb.GdbError) as error:
-                kernel.warn(str(error))
+        except (*kernel.UNREADABLE, gdb.GdbError) as error:
+            kernel.warn(str(error))
         return False
+
+    def is_ours(self):
+        """Has the same fault of the same thread come to its end?"""
+        if int(gdb.parse_and_eval("(unsigned long)$rsp")) != self.stack:
+            return False
+        noted = int(kernel.current()["t_arch"]["at_fault_addr"])
+        return not self.fault.from_user or noted == self.fault.address
+
+    @classmethod
+    def expect_again(cls):
+        """After a way back in a replay."""
+        if cls.last and cls.last.is_valid():
+            cls.last.over = False
 
 
 @command("ct-fault", "[PID|NAME] [KIND]")

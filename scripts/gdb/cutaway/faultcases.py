@@ -63,8 +63,8 @@ def _no_area(owner, space, above, va):
         return Case("bad", "The stack would come too close to the area below "
                     "it: SIGSEGV, SEGV_MAPERR.", None, 0)
     by = (int(above["va_start"]) - va) >> const("PAGE_SHIFT")
-    return Case("stack", f"grow_stack() moves the area's start down by {by} "
-                f"page{'s' if by > 1 else ''}, to {va:#x}; then it is memory "
+    return Case("stack", f"grow_stack() moves the area's start down by "
+                f"{kernel.amount(by, 'page')}, to {va:#x}; then it is memory "
                 "like any other: demand zero.", above, 0)
 
 
@@ -106,7 +106,7 @@ def _private_write(entry):
         return "takeover", (f"take_over(): frame {pfn:#x} has one reference, "
                             "ours. It becomes writable and nothing is copied.")
     why = "it belongs to a file" if frames.cached(pfn) else \
-        f"it has {count} references"
+        f"it has {kernel.amount(count, 'reference')}"
     return "cow", (f"fault_cow() copies frame {pfn:#x}, for {why}, and maps "
                    "the copy writable. The old frame loses a reference.")
 

@@ -12,6 +12,7 @@ import re
 
 import gdb
 
+WORD = (1 << 64) - 1
 WALK_LIMIT = 100000         # steps along a list before it counts as endless
 
 
@@ -126,7 +127,8 @@ def _find_member(kind, member):
 
 def at(address, name):
     """The object of that type at an address."""
-    return gdb.Value(int(address)).cast(type_of(name).pointer()).dereference()
+    return gdb.Value(int(address) & WORD).cast(
+        type_of(name).pointer()).dereference()
 
 
 def entry(node, name, member):
@@ -169,7 +171,7 @@ def const(name):
                        lambda m: str(const(m[0])) if m[0] in macros()
                        else m[0], text)
         _values[name] = int(gdb.parse_and_eval(plain))
-    return _values[name] & (1 << 64) - 1
+    return _values[name] & WORD
 
 
 def bits(prefix, *without):
@@ -234,6 +236,11 @@ def safely(function, otherwise="?"):
         return otherwise
 
 
+def amount(count, what):
+    """2 pages, 1 page"""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def warn(what):
     print(f"  (!) {what}")
 
@@ -264,19 +271,18 @@ def list_of(head, name, member):
 
 def tree_of(root, name, member):
     """The objects of a struct rb_root in order."""
-    waiting, node, seen = [], root["rb_top"], 0
-    while (int(node) or waiting) and seen < WALK_LIMIT:
+    waiting, node, seen = [], int(root["rb_top"]), 0
+    while (node or waiting) and seen < WALK_LIMIT:
         try:
-            while int(node):
+            while node:
                 if len(waiting) > 128:
                     raise gdb.MemoryError
                 waiting.append(node)
-                node = node["rb_child"][0]
+                node = int(at(node, "struct rb_node")["rb_child"][0])
             node = waiting.pop()
-            following = node["rb_child"][1]
-            following.fetch_lazy()
+            following = int(at(node, "struct rb_node")["rb_child"][1])
         except gdb.error:
-            warn(f"the tree of {name} is broken at {int(node):#x}")
+            warn(f"the tree of {name} is broken at {waiting.pop():#x}")
             return
         yield entry(node, name, member)
         node, seen = following, seen + 1
@@ -292,7 +298,7 @@ def cpus():
 def percpu(name, cpu):
     """A CPU's copy of a per-CPU variable."""
     proto = var(name)
-    copy = int(proto.address) + int(var("percpu_offset")[cpu])
+    copy = int(proto.address) + int(var("percpu_offset")[cpu]) & WORD
     return gdb.Value(copy).cast(proto.type.pointer()).dereference()
 
 
@@ -304,7 +310,7 @@ def this_cpu():
         base = gdb.parse_and_eval(register)
         if base.type.code == gdb.TYPE_CODE_VOID:
             continue
-        base = int(base) & (1 << 64) - 1
+        base = int(base) & WORD
         for cpu in cpus():
             if base and int(offsets[cpu]) == base:
                 return cpu

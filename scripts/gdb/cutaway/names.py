@@ -68,11 +68,11 @@ def object_name(pointer):
 
 def area_name(area):
     """Its file, or what it is for, as in /proc/PID/maps."""
-    if int(area["va_object"]):
-        return object_name(area["va_object"])
     flags = int(area["va_flags"])
-    for name, said in (("VA_STACK", "[stack]"), ("VA_HEAP", "[heap]"),
-                       ("VA_VDSO", "[vdso]")):
+    for name, said in (("VA_VDSO", "[vdso]"), ("VA_STACK", "[stack]"),
+                       ("VA_HEAP", "[heap]")):
         if name in kernel.macros() and flags & const(name):
             return said
+    if int(area["va_object"]):
+        return object_name(area["va_object"])
     return "anonymous"

@@ -33,13 +33,14 @@ def debug_file(path):
     """The linked program with its symbols for a path in the guest, or None."""
     folder, name = os.path.split(path)
     kind = "tests" if folder.endswith("tests") else "bin"
-    build = os.path.dirname(os.path.abspath(kernel.objfile().filename))
+    above = os.path.abspath(kernel.objfile().filename)
+    places = [os.environ.get("O", "build")]
     for _ in range(3):
-        found = os.path.join(build, "user", "debug", kind, name)
-        if os.path.exists(found):
-            return found
-        build = os.path.dirname(build)
-    return None
+        above = os.path.dirname(above)
+        places.insert(-1, above)
+    found = [os.path.abspath(os.path.join(place, "user/debug", kind, name))
+             for place in places]
+    return next((file for file in found if os.path.exists(file)), None)
 
 
 def bias_of(owner, file):
@@ -100,9 +101,12 @@ gdb.events.stop.connect(lambda _event: follow_current())
 
 # ---- stopping in programs ---------------------------------------------------
 
-def is_called(path, name):
-    return path is not None and (path == name or
-                                 os.path.basename(path) == name)
+def runs(owner, name):
+    """Does a process run what is called that: by its path, by the last part
+    of it, or by how it was called (an applet of busybox)?"""
+    path = path_of(owner) or ""
+    return name in (path, os.path.basename(path),
+                    kernel.text(owner["p_name"]))
 
 
 class ExecStop(gdb.Breakpoint):
@@ -115,9 +119,8 @@ class ExecStop(gdb.Breakpoint):
         self.name, self.hit = name, False
 
     def stop(self):
-        path = kernel.safely(lambda: path_of(processes.current_process()),
-                             None)
-        self.hit = not self.name or is_called(path, self.name)
+        self.hit = not self.name or kernel.safely(
+            lambda: runs(processes.current_process(), self.name), False)
         return self.hit
 
 

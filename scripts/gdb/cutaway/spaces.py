@@ -162,8 +162,8 @@ def ct_page(words):
               f"{pages.describe_entry(entry)}")
     rest = count - len(found) - kept
     if count and rest and not flags & const("PG_SLAB"):
-        print(f"  {rest} reference{'s' if rest > 1 else ''} more: held by the "
-              "kernel, or a page that a pipe or a call is using")
+        print(f"  {kernel.amount(rest, 'reference')} more: held by the kernel, "
+              "or by a pipe or a call that is using the page")
 
 
 def frame_named(value):

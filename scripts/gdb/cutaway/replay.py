@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""Going through a recording, forwards and back: ct-replay and ct-back.
+
+A replay executes the recorded instructions, each at its count. So back is
+forward: QEMU is started anew and runs from the first instruction to the exact
+count, with all breakpoints off. (QEMU's own reverse-step hangs often enough.)
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import gdb
+
+from cutaway import kernel
+from cutaway.command import command, number
+from cutaway.fault import FaultEnd
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
+
+
+class Quiet:
+    """While it lasts, GDB does not say that and where the machine stops. Older
+    ones than GDB 13 do not know how, and say it."""
+
+    def __enter__(self):
+        self.switch("on")
+
+    def __exit__(self, *_error):
+        self.switch("off")
+
+    @staticmethod
+    def switch(word):
+        try:
+            gdb.execute(f"set suppress-cli-notifications {word}")
+        except gdb.error:
+            pass
+
+
+class Machine:
+    """The QEMU that replays for this GDB."""
+    process = None
+
+    @classmethod
+    def start(cls):
+        folder = os.path.dirname(os.path.abspath(kernel.objfile().filename))
+        socket = os.path.join(folder, "gdb.sock")
+        log = os.path.join(folder, "console.log")
+        if os.path.exists(socket):
+            os.unlink(socket)
+        words = [os.path.join(ROOT, "scripts", "run"), "--replay",
+                 "--wait-gdb", "--console", f"file:{log}"]
+        setpriv = shutil.which("setpriv")
+        if setpriv:             # ends with GDB, however that ends
+            words = [setpriv, "--pdeathsig", "TERM", *words]
+        # A session of its own: ^C is for GDB, which then stops the guest.
+        cls.process = subprocess.Popen(words, start_new_session=True,
+                                       stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL,
+                                       env={**os.environ, "RECORD": folder})
+        while not os.path.exists(socket):
+            if cls.process.poll() is not None:
+                raise gdb.GdbError("the replay could not be started")
+            time.sleep(0.02)
+        gdb.execute(f"target remote {socket}", to_string=True)
+        return log
+
+    @classmethod
+    def stop(cls):
+        if cls.process:
+            gdb.execute("disconnect", to_string=True)
+            cls.process.kill()
+            cls.process.wait()
+            cls.process = None
+
+
+def monitor(text):
+    return gdb.execute("monitor " + text, to_string=True)
+
+
+def count():
+    """How many instructions have been executed since the start."""
+    found = re.search(r"instruction count = (\d+)", monitor("info replay"))
+    if not found:
+        raise gdb.GdbError("this is no replay; see make record and make replay")
+    return int(found[1])
+
+
+def run_to(target):
+    """From the start to an instruction count."""
+    if target == 0:
+        return
+    enabled = [each for each in gdb.breakpoints() if each.enabled]
+    for each in enabled:
+        each.enabled = False
+    try:
+        monitor(f"replay_break {target}")
+        gdb.execute("continue", to_string=True)
+    finally:
+        for each in enabled:
+            if each.is_valid():
+                each.enabled = True
+    if count() != target:
+        raise gdb.GdbError(f"the replay stopped at instruction {count()}, not "
+                           f"at {target}")
+
+
+@command("ct-replay")
+def ct_replay(_words):
+    """Replays the last recording (`make record`), from its first instruction.
+
+    Everything happens as it did then, as often as you like: the same keys, the
+    same interrupts at the same instructions, the same addresses. Breakpoints and
+    stepping do not disturb it. ct-back goes back. `make replay` calls this.
+    """
+    Machine.stop()
+    with Quiet():
+        log = Machine.start()
+    print(f"The guest's console goes to {os.path.relpath(log)}.")
+
+
+def go(target):
+    with Quiet():
+        Machine.stop()
+        Machine.start()
+        run_to(target)
+    FaultEnd.expect_again()
+    print(f"At instruction {target}.")
+    gdb.execute("frame")
+
+
+@command("ct-back", "[N]")
+def ct_back(words):
+    """Goes back N instructions in a replay, one if N is not given.
+
+    Breakpoints stay, and can be reached again with continue. It takes as long as
+    the recording took to here, for the replay starts anew and runs to the
+    instruction before. ct-back 0 goes nowhere and tells the count, for ct-goto.
+    """
+    steps = number(words[0]) if words else 1
+    now = count()
+    if steps:
+        go(max(now - steps, 0))
+    else:
+        print(f"At instruction {now}.")
+
+
+@command("ct-goto", "COUNT")
+def ct_goto(words):
+    """Goes to an instruction of a replay by its count, forwards or back.
+
+    ct-back 0 tells the count of the place where the replay is now.
+    """
+    if len(words) != 1:
+        raise gdb.GdbError("usage: ct-goto COUNT")
+    target = number(words[0])
+    if target != count():
+        go(target)
+
+
+@gdb.events.gdb_exiting.connect
+def _exiting(_event):
+    if Machine.process:
+        Machine.process.kill()
