@@ -14,6 +14,7 @@ TITLES = {
     "smp1": "One CPU, real time",
     "smp2": "Two CPUs, real time",
     "max": "One CPU with ERMS, real time",
+    "disk": "A disk (AHCI), one CPU, real time",
     "icount": "One CPU, instructions",
 }
 HEAD = """# Beside Linux
@@ -39,7 +40,9 @@ def table(rows):
              "of the best | |", "|---|---|---|---|---|---|---|---|"]
     for row in rows:
         if "note" in row:
-            lines.append(f"| {row['name']} | | | | | | | {row['note']} |")
+            theirs = number(row["linux"]) if "linux" in row else ""
+            lines.append(f"| {row['name']} | {row.get('unit', '')} | | "
+                         f"{theirs} | | | | {row['note']} |")
             continue
         word = benchstat.verdict(row)
         lines.append(

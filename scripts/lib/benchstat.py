@@ -100,7 +100,13 @@ def compare(name, ours, linux):
     notes = [row["note"] for row in known if "note" in row]
     row = {"name": name}
     if not mine or not theirs:
-        return {**row, "note": notes[0] if notes else "no figures"}
+        row["note"] = notes[0] if notes else "no figures"
+        if theirs and notes and notes[0].startswith("skipped: "):
+            row["note"] = "not there yet: " + notes[0].removeprefix("skipped: ")
+            row["unit"] = next(run[name]["unit"] for run in linux
+                               if "unit" in run.get(name, ()))
+            row["linux"] = _pooled(theirs)
+        return row
     first = next(row for row in known if "samples" in row)
     best = min if first["better"] == "lower" else max
     pick = random.Random(name)

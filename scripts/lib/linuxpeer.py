@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Linux to compare with: Debian's kernel for virtual machines.
+"""Linux to compare with: Debian's kernels.
 
-The package is downloaded and unpacked below the build folder, not installed.
+A package is downloaded and unpacked below the build folder, not installed.
 Linux boots with our boot archive and our init, which needs nothing that Linux
 has not, so both kernels run the same files. scripts/guest does it all once it
-is given this kernel and APPEND.
+is given a kernel from here and APPEND.
+
+There are two: the one for virtual machines is the leaner, but has no driver for
+AHCI; disks are measured with the general one, and modules are its drivers.
 """
 
 import glob
@@ -13,8 +16,9 @@ import re
 import shutil
 import subprocess
 
-META_PACKAGE = "linux-image-cloud-amd64"
+LEAN, GENERAL = "linux-image-cloud-amd64", "linux-image-amd64"
 APPEND = "console=ttyS0 rdinit=/sbin/init quiet panic=-1"
+DISK_MODULES = ("crc32c_generic", "ahci", "sd_mod", "ext4")
 
 
 class NoLinux(Exception):
@@ -30,29 +34,65 @@ def _output(*command, cwd=None):
     return text
 
 
-def _package_name():
+def _package_name(meta):
     """The package that the meta package stands for at present."""
-    text = _output("apt-cache", "depends", META_PACKAGE)
+    text = _output("apt-cache", "depends", meta)
     found = re.search(r"Depends: (linux-image-\S+)", text)
     if not found:
-        raise NoLinux(f"apt-cache knows no kernel behind {META_PACKAGE}; "
+        raise NoLinux(f"apt-cache knows no kernel behind {meta}; "
                       "apt-get update may help")
     return found.group(1)
 
 
-def kernel(folder):
-    """The path of vmlinuz below folder; downloads it when it is not there."""
-    there = glob.glob(os.path.join(folder, "vmlinuz-*"))
-    if there:
-        return max(there)
+def _unpack(meta, folder):
+    """Returns the folder with the package's files; downloads it if need be."""
+    unpacked = os.path.join(folder, "unpacked")
+    if os.path.isdir(unpacked):
+        return unpacked
     if not shutil.which("apt-get"):
         raise NoLinux("no apt-get here; put a vmlinuz-VERSION into " + folder)
     os.makedirs(folder, exist_ok=True)
-    _output("apt-get", "download", _package_name(), cwd=folder)
+    _output("apt-get", "download", _package_name(meta), cwd=folder)
     (package,) = glob.glob(os.path.join(folder, "linux-image-*.deb"))
-    unpacked = os.path.join(folder, "unpacked")
-    _output("dpkg", "-x", package, unpacked)
+    _output("dpkg", "-x", package, unpacked + ".new")
+    os.unlink(package)
+    os.rename(unpacked + ".new", unpacked)
+    return unpacked
+
+
+def kernel(folder):
+    """The path of the lean vmlinuz below folder, which may be there already."""
+    there = glob.glob(os.path.join(folder, "vmlinuz-*"))
+    if there:
+        return max(there)
+    unpacked = _unpack(LEAN, folder)
     (image,) = glob.glob(os.path.join(unpacked, "boot", "vmlinuz-*"))
     shutil.move(image, folder)
     shutil.rmtree(unpacked)
     return os.path.join(folder, os.path.basename(image))
+
+
+def disk_kernel(folder):
+    """(vmlinuz, [modules in the order in which to load them]) for disks."""
+    unpacked = _unpack(GENERAL, folder)
+    (image,) = glob.glob(os.path.join(unpacked, "boot", "vmlinuz-*"))
+    files = {}
+    for name in glob.glob(os.path.join(unpacked, "lib/modules/**/*.ko"),
+                          recursive=True):
+        files[os.path.basename(name)[:-3].replace("-", "_")] = name
+    order = []
+    for name in DISK_MODULES:
+        _add_module(name, files, order)
+    return image, order
+
+
+def _add_module(name, files, order):
+    """Appends a module behind those that it depends on."""
+    path = files.get(name)
+    if path is None or path in order:
+        return              # built in, or there already
+    with open(path, "rb") as module:
+        found = re.search(rb"\0depends=([\w,-]*)\0", module.read())
+    for other in found[1].decode().split(",") if found else ():
+        _add_module(other.replace("-", "_"), files, order)
+    order.append(path)

@@ -60,6 +60,7 @@ struct table {
 
 /* main.c: the harness */
 extern const char *bench_path;		/* of this program, for exec */
+extern const char *bench_disk, *bench_device;	/* --disk, --device, or NULL */
 void timer_start(struct run *r);
 void timer_stop(struct run *r);
 _Noreturn void bench_fail(const char *what);
@@ -100,6 +101,6 @@ void report_end(bool json);
 /* the tables, one a file */
 extern const struct table calls_table, signals_table, process_table,
 	memory_table, filemap_table, switch_table, ipc_table, sysv_table,
-	socket_table, ready_table, names_table;
+	socket_table, ready_table, names_table, disk_table;
 
 #endif

@@ -2,12 +2,15 @@
 /*
  * main.c - bench: what an operation of the kernel costs, as a table.
  *
- *	bench [--json] [--clock mono|tsc] [--samples N] [--quick] [WORD...]
+ *	bench [--json] [--clock mono|tsc] [--samples N] [--quick]
+ *	      [--disk DIR] [--device FILE] [WORD...]
  *	bench --list
  *
  * Rows whose names contain one of the WORDs, or all. --clock tsc counts the
  * CPU's time stamps, which in QEMU with -icount shift=0 are instructions.
- * --quick shows that every row works and measures nothing.
+ * --quick shows that every row works and measures nothing. --disk DIR adds the
+ * rows that need an ext2 file system on a disk, --device FILE those that need a disk
+ * whose contents do not matter.
  *
  * Each row: n is doubled until one call of run() lasts TARGET, which is the
  * warm-up too; then come the samples. The figure is their median; the least
@@ -38,10 +41,10 @@
 static const struct table *const tables[] = {
 	&calls_table, &signals_table, &process_table, &memory_table,
 	&filemap_table, &switch_table, &ipc_table, &sysv_table,
-	&socket_table, &ready_table, &names_table,
+	&socket_table, &ready_table, &names_table, &disk_table,
 };
 
-const char *bench_path;
+const char *bench_path, *bench_disk, *bench_device;
 
 static struct {
 	bool json, list, quick, ticks;
@@ -191,7 +194,8 @@ static bool wanted(const char *name)
 static int usage(void)
 {
 	fprintf(stderr, "usage: bench [--json] [--clock mono|tsc] "
-		"[--samples N] [--quick] [--list] [WORD...]\n");
+		"[--samples N] [--quick] [--disk DIR] "
+		"[--device FILE] [--list] [WORD...]\n");
 	return 2;
 }
 
@@ -206,6 +210,10 @@ static bool parse(char **argv)
 			opt.quick = true;
 		else if (!strcmp(*argv, "--samples") && argv[1])
 			opt.samples = atoi(*++argv);
+		else if (!strcmp(*argv, "--disk") && argv[1])
+			bench_disk = *++argv;
+		else if (!strcmp(*argv, "--device") && argv[1])
+			bench_device = *++argv;
 		else if (!strcmp(*argv, "--clock") && argv[1])
 			opt.ticks = !strcmp(*++argv, "tsc");
 		else
@@ -246,6 +254,8 @@ int main(int argc, char **argv)
 	if (!opt.list)
 		report_begin(opt.json, opt.ticks ? "tsc" : "mono");
 	for (i = 0; i < ALL(tables); i++) {
+		if (tables[i] == &disk_table && !bench_disk && !bench_device)
+			continue;
 		for (j = 0; j < tables[i]->count; j++) {
 			if (!wanted(tables[i]->rows[j].name))
 				continue;

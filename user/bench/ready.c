@@ -124,6 +124,7 @@ static void epoll_run(struct run *r, long n)
 
 static const struct bench rows[] = {
 	READY(poll, 1), READY(poll, 10), READY(poll, 100), READY(poll, 1000),
+	READY(poll, 10000),
 	READY(select, 10), READY(select, 100), READY(select, 500),
 	READY(epoll, 10), READY(epoll, 100), READY(epoll, 1000),
 	READY(epoll, 10000),
