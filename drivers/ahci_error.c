@@ -229,10 +229,11 @@ static void sentence(struct ahci_port *ap, const struct victims *v, u32 guilty,
 	for (u32 left = v->active; left; left &= left - 1) {
 		struct blk_request *rq = v->rq[ctz32(left)];
 
-		if (guilty & left & -left && !worth_retry(rq))
-			list_add_tail(&rq->rq_link, failed);
-		else
-			list_add(&rq->rq_link, &ap->ap_held);
+		bool blame = guilty & left & -left, again = !blame || worth_retry(rq);
+
+		list_add_tail(&rq->rq_link, again ? &ap->ap_held : failed);
+		if (blame)
+			report(ap, rq, v, again ? "sent again" : "given up");
 	}
 }
 
@@ -260,11 +261,6 @@ static void recover(struct ahci_port *ap)
 	(void)ahci_port_stop(ap);
 	guilty = find_guilty(ap, &v);
 	alive = ap->ap_strikes <= MAX_STRIKES && revive(ap);
-	for (u32 left = guilty; left; left &= left - 1) {
-		struct blk_request *rq = v.rq[ctz32(left)];
-
-		report(ap, rq, &v, alive ? "port reset" : "disk given up");
-	}
 	f = spin_lock_irqsave(&ap->ap_lock);
 	sentence(ap, &v, guilty, &failed);
 	if (alive) {
@@ -304,7 +300,8 @@ static __noreturn void port_thread(void *arg)
 
 int ahci_error_init(struct ahci_port *ap)
 {
-	ap->ap_attempt = cmdline_get_u64(bootinfo.bi_cmdline, "disk_timeout", 10) * NSEC_PER_SEC;
+	ap->ap_attempt = cmdline_get_u64(bootinfo.bi_cmdline, "disk_timeout", 10000) *
+			 NSEC_PER_MSEC;
 	timer_setup(&ap->ap_timer, watch_timer);
 	return kthread_create(port_thread, ap, "ahci", NULL);
 }

@@ -12,6 +12,7 @@
 #include "fs/devfs/devfs.h"
 #include "fs/fdtable.h"
 #include "fs/file.h"
+#include "fs/fs_context.h"
 #include "fs/init.h"
 #include "fs/inotify.h"
 #include "fs/locks.h"
@@ -25,6 +26,7 @@
 #include "fs/vnode.h"
 #include "fs/writeback.h"
 #include "kernel/core/printk.h"
+#include "mm/page.h"
 
 void fs_init(void)
 {
@@ -50,28 +52,82 @@ void fs_init(void)
 	writeback_init();
 }
 
-/* The archive may have the mount point already; then so be it. */
-static void mount_on_dir(const char *type, const char *where, unsigned long flags,
-			 const char *options)
-{
-	int err = fs_make_dir(where, 0755);
+static const struct {
+	const char *type, *where;
+	unsigned long flags;
+	const char *options;
+} kernel_mounts[] = {
+	{ "devtmpfs", "/dev", MS_NOSUID, NULL },
+	{ "proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL },
+	{ "tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777" },
+};
 
-	if (!err || err == -EEXIST)
-		err = mount_at(type, type, where, flags, options);
-	if (err)
-		printk(KERN_ERR "cannot mount %s on %s (error %d)\n", type, where, err);
+/* make: the directories too. Otherwise, what is not there needs no mount. */
+static void mount_kernels_own(bool make)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_mounts); i++) {
+		const char *type = kernel_mounts[i].type, *where = kernel_mounts[i].where;
+		int err = make ? fs_make_dir(where, 0755) : 0;
+
+		if (!err || err == -EEXIST)
+			err = mount_at(type, type, where, kernel_mounts[i].flags,
+				       kernel_mounts[i].options);
+		if (err && (make || err != -ENOENT))
+			printk(KERN_ERR "cannot mount %s on %s (error %d)\n", type, where, err);
+	}
 }
 
-void fs_init_root(void)
+void fs_init_root(bool unpack)
 {
 	for (unsigned int i = 0; i < bootinfo.bi_nmodules; i++) {
 		const struct boot_module *m = &bootinfo.bi_modules[i];
-		int err = initramfs_unpack(m->start, m->end);
+		int err = 0;
 
+		if (unpack)
+			err = initramfs_unpack(m->start, m->end);
+		else
+			page_add_range(m->start, m->end);
 		if (err)
 			printk(KERN_ERR "boot module %u is no cpio archive (error %d)\n", i, err);
 	}
-	mount_on_dir("devtmpfs", "/dev", MS_NOSUID, NULL);
-	mount_on_dir("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-	mount_on_dir("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
+	mount_kernels_own(true);
+}
+
+/* With the first type that knows the format. */
+static int mount_any(const char *source, const char *type, struct path *where,
+		     unsigned long flags)
+{
+	struct fs_type *ft = NULL;
+	int err = -ENODEV;
+
+	if (type)
+		return mount_new(type, source, where, flags, NULL);
+	while ((ft = fs_type_next(ft))) {
+		if (ft->ft_needs_dev)
+			err = mount_new(ft->ft_name, source, where, flags, NULL);
+		if (err != -EINVAL && err != -ENODEV)
+			break;
+	}
+	return err;
+}
+
+int fs_switch_root(const char *source, const char *type, unsigned long flags)
+{
+	struct path root;
+	int err;
+
+	if (!blkdev_by_name(source))
+		return -ENXIO;
+	fs_root(&root);
+	err = mount_any(source, type, &root, flags);
+	if (err) {
+		path_put(&root);
+		return err;
+	}
+	mount_cross_down(&root);
+	path_get(&root);
+	fs_set_root(&root);
+	fs_set_cwd(&root);
+	mount_kernels_own(false);
+	return 0;
 }

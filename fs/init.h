@@ -13,10 +13,16 @@
  */
 void fs_init(void);
 /*
- * With all drivers there: unpack the boot modules into the root, mount /dev,
- * /proc, /dev/shm.
+ * With all drivers there: unpack the boot modules into the root, or give their
+ * memory back (the root will be another), mount /dev, /proc, /dev/shm.
  */
-void fs_init_root(void);
+void fs_init_root(bool unpack);
+/*
+ * Mount source as the root of the running process and of its children. type
+ * NULL: what fits. flags: MS_RDONLY or 0. Then /dev and so on, where there are
+ * directories for them. In a thread. -ENXIO: no such device.
+ */
+int fs_switch_root(const char *source, const char *type, unsigned long flags);
 /*
  * Unpack the cpio archives that lie in [start, end) of physical memory into the
  * root; their memory is used up. 0 or -errno.

@@ -6,11 +6,13 @@
  * Interrupts are on from the point where all of their handlers can work.
  */
 #include <abi/fcntl.h>
+#include <abi/mount.h>
 #include <errno.h>
 #include <kassert.h>
 #include <kernel/upcalls.h>
 #include "boot/bootinfo.h"
 #include "drivers/init.h"
+#include "fs/blkdev.h"
 #include "fs/fdtable.h"
 #include "fs/init.h"
 #include "fs/namei.h"
@@ -82,6 +84,31 @@ static void open_console(void)
 	file_put(f);
 }
 
+static bool root_word(char *out, size_t size)
+{
+	return cmdline_get(bootinfo.bi_cmdline, "root", out, size) > 0;
+}
+
+/* root=DEVICE, rootfstype=TYPE, ro: a disk instead of the boot archive. */
+static void mount_root_disk(void)
+{
+	char source[64], type[16];
+	bool any = cmdline_get(bootinfo.bi_cmdline, "rootfstype", type, sizeof(type)) <= 0;
+	struct blkdev *bd = NULL;
+	int err;
+
+	if (!root_word(source, sizeof(source)))
+		return;
+	err = fs_switch_root(source, any ? NULL : type,
+			     cmdline_has(bootinfo.bi_cmdline, "ro") ? MS_RDONLY : 0);
+	if (!err)
+		return;
+	while ((bd = blkdev_next(bd)))
+		printk(KERN_ERR "there is %s, %llu sectors\n", bd->bd_name,
+		       (unsigned long long)bd->bd_sectors);
+	panic("root=%s cannot be mounted (error %d)", source, err);
+}
+
 static const struct rlimit default_limits[RLIM_NLIMITS] = {
 	[RLIMIT_CPU] = { RLIM_INFINITY, RLIM_INFINITY },
 	[RLIMIT_FSIZE] = { RLIM_INFINITY, RLIM_INFINITY },
@@ -111,7 +138,9 @@ static void init_thread(void *arg)
 	(void)arg;
 	*tf = (struct trapframe){ 0 };
 	drivers_probe();
+	/* Before the root changes: the disk need not have a /dev. */
 	open_console();
+	mount_root_disk();
 	run_init();
 }
 
@@ -202,6 +231,8 @@ static void init_core(bool use_lapic)
 
 static void init_subsystems(void)
 {
+	char root[64];
+
 	vm_init();
 	vdso_init();
 	signal_init();
@@ -211,7 +242,7 @@ static void init_subsystems(void)
 	fs_init();
 	ipc_init();
 	drivers_init();
-	fs_init_root();
+	fs_init_root(!root_word(root, sizeof(root)));
 }
 
 static void init_smp(unsigned int max_cpus)

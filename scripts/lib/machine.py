@@ -11,6 +11,8 @@ still there, so they are fetched before `quit` and name the place. A kernel
 panic ends QEMU at once with PANIC_STATUS (isa-debug-exit).
 """
 
+import fcntl
+import functools
 import os
 import shlex
 import shutil
@@ -22,6 +24,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 PANIC_STATUS = 133
 SATA_PORTS = range(6)
 CDROM_PORT = 2          # where QEMU's -cdrom goes
+
+# What a kernel and what the programs are made of, to see whether make is due.
+KERNEL_SOURCES = ("boot", "kernel", "mm", "fs", "ipc", "net", "drivers",
+                  "include")
+PROGRAM_SOURCES = ("user", "tests/guest")
+SOURCES = (".c", ".h", ".S")
+MAX_CPUS = 16           # kernel/x86/percpu.h
 
 OVMF = (("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"), ("OVMF_CODE.fd",
                                                  "OVMF_VARS.fd"))
@@ -36,16 +45,62 @@ def build_dir():
 
 
 def ensure_built(*files):
-    """Calls make when one of the files is not there yet."""
-    if all(os.path.exists(name) for name in files):
+    """Calls make for those of the files that are missing, or older than what
+    they are made of. A file outside of the build folder must just be there."""
+    ours, build = [], os.path.join(build_dir(), "")
+    for name in files:
+        if not os.path.abspath(name).startswith(os.path.abspath(build)):
+            if not os.path.exists(name):
+                raise CannotStart(f"{name}: No such file")
+        elif not _is_fresh(name):
+            ours.append(name)
+    if not ours:
         return
-    targets = [os.path.relpath(name, ROOT) for name in files
-               if name.startswith(build_dir())]
+    with open(os.path.join(ROOT, "Makefile"), "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)    # one make at a time
+        _make([name for name in ours if not _is_fresh(name)])
+
+
+def _make(names):
+    targets = [os.path.relpath(name, ROOT) for name in names]
     done = subprocess.run(["make", "-s", "-C", ROOT, *targets], stdout=2,
-                          check=False)
-    lost = [name for name in files if not os.path.exists(name)]
-    if done.returncode or lost:
+                          check=False) if targets else None
+    lost = [name for name in names if not os.path.exists(name)]
+    if lost or (done and done.returncode):
         raise CannotStart("cannot build " + " ".join(lost or targets))
+    for name in names:
+        with open(name + ".fresh", "w", encoding="ascii"):
+            pass            # make has looked at it: its time is what counts
+
+
+def _is_fresh(name):
+    """Is nothing newer than the file, or than make's last look at it?"""
+    times = [os.stat(each).st_mtime for each in (name, name + ".fresh")
+             if os.path.exists(each)]
+    return os.path.exists(name) and \
+        max(times) >= _newest(name.endswith(".elf"))
+
+
+@functools.lru_cache
+def _newest(kernel):
+    """When a source of the kernel, or of the programs, was last changed."""
+    newest, folders = 0, [os.path.join(ROOT, folder) for folder in (
+        KERNEL_SOURCES if kernel else PROGRAM_SOURCES)]
+    folders = list(filter(os.path.isdir, folders))
+    while folders:
+        for entry in os.scandir(folders.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif entry.name.endswith(SOURCES) or not kernel:
+                newest = max(newest, entry.stat().st_mtime)
+    return newest
+
+
+def os_error_text(error):
+    """An OSError as people say it."""
+    if error.filename and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
 
 
 def disk_args(files, keep, ports):
@@ -97,12 +152,16 @@ class Machine:
         """Starts QEMU. scratch: a folder for the files of the run, the
         caller's. console: a QEMU character device for COM1 instead of a port
         of ours. Raises CannotStart."""
+        if not 1 <= int(self.smp) <= MAX_CPUS:
+            raise CannotStart(f"{self.smp} CPUs: 1 to {MAX_CPUS} are possible")
         return Running(self, scratch, console)
 
     def _boot_args(self, scratch):
         if self.boot == "fast":
-            return ["-kernel", self.kernel, "-append", self.append,
-                    "-initrd", self._joined_modules(scratch)]
+            args = ["-kernel", self.kernel, "-append", self.append]
+            if self.modules:
+                args += ["-initrd", self._joined_modules(scratch)]
+            return args
         iso = self.image or os.path.join(scratch, "cutaway.iso")
         if not self.image:
             self._make_image(iso)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The host's side of the guest protocol: one program's streams over four
-serial ports. The guest's side is user/init.c.
+serial ports. The guest's side is user/init/runner.c.
 
     port 0  COM1  console: the kernel's log, kept for reports
     port 1  COM2  to the guest: stdin as frames {u16 little-endian length,

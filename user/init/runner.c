@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * init.c - process 1.
- *
- * It is the only program that the kernel starts by itself, it becomes the
- * parent of every orphan and reaps it, and the machine ends when it says so.
- *
- * Usually it keeps a shell running on the console. halt, poweroff and reboot
- * (BusyBox's) send it SIGUSR1, SIGUSR2 and SIGTERM; it then ends all
- * processes and asks the kernel.
- *
- * When /run/guest/argv exists, scripts/guest has booted the machine to run
- * one program. init then is its runner: the program's standard descriptors
- * are three pipes, and init relays between them and the serial ports.
+ * The runner of scripts/guest: the program's standard descriptors are three
+ * pipes, and init relays between them and the serial ports.
  *
  *	ttyS1, from the host	frames {u16 length, bytes}; length 0: end.
  *				None where /run/guest/stdin is the input
@@ -26,6 +16,10 @@
  * program has ended when it has ended, not when its pipes are closed, since a
  * process that it left behind may hold them for ever. What it had written is
  * then in the pipes, and is drained from there.
+ *
+ * With an image as the root (scripts/guest --root), the boot archive holds
+ * nothing but this program and what it needs, and only the program lives in
+ * the image, which need not know about any of it (root.c).
  */
 #define _GNU_SOURCE		/* F_DUPFD_CLOEXEC, environ */
 
@@ -38,17 +32,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
-#define GUEST		"/run/guest/"
+#include "init.h"
+
 #define CHUNK		16384
 #define PIPE_SIZE	65536	/* what a pipe holds, if it does not say */
-#define GRACE_MS	500	/* between SIGTERM and SIGKILL */
 
 /* From the program to a serial port. */
 struct output {
@@ -75,219 +67,6 @@ struct runner {
 	bool ended;
 	int status;		/* as waitpid gave it */
 };
-
-static int wakeup[2];			/* written by signal handlers */
-static volatile sig_atomic_t shutdown_signal;
-
-static char *const default_env[] = {
-	"PATH=/bin:/sbin:/usr/bin:/usr/sbin",
-	"HOME=/root",
-	"USER=root",
-	"LOGNAME=root",
-	"SHELL=/bin/sh",
-	"TERM=vt100",
-	NULL,
-};
-
-static void say(int fd, const char *text)
-{
-	size_t n = strlen(text);
-	ssize_t done;
-
-	while (n > 0) {
-		done = write(fd, text, n);
-		if (done < 0)
-			return;
-		text += done;
-		n -= (size_t)done;
-	}
-}
-
-/* perror() on a given descriptor: "init: what: reason". */
-static void complain(int fd, const char *what)
-{
-	char text[300];
-
-	snprintf(text, sizeof(text), "init: %s: %s\n", what, strerror(errno));
-	say(fd, text);
-}
-
-/* Signals only wake the loops up, which then look what there is to do. */
-static void on_signal(int sig)
-{
-	int error = errno;
-
-	if (sig != SIGCHLD)
-		shutdown_signal = sig;
-	(void)!write(wakeup[1], "", 1);		/* if full, it wakes anyway */
-	errno = error;
-}
-
-static const int caught[] = { SIGCHLD, SIGINT, SIGTERM, SIGUSR1, SIGUSR2 };
-
-static void catch_signals(void)
-{
-	struct sigaction sa = { .sa_handler = on_signal };
-	size_t i;
-
-	if (pipe(wakeup) < 0) {
-		complain(STDERR_FILENO, "pipe");
-		wakeup[0] = wakeup[1] = -1;
-	}
-	for (i = 0; i < 2; i++) {
-		fcntl(wakeup[i], F_SETFL, O_NONBLOCK);
-		fcntl(wakeup[i], F_SETFD, FD_CLOEXEC);
-	}
-	for (i = 0; i < sizeof(caught) / sizeof(*caught); i++)
-		sigaction(caught[i], &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static void default_signals(void)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(caught) / sizeof(*caught); i++)
-		signal(caught[i], SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
-}
-
-static void empty_wakeup(void)
-{
-	char buf[64];
-
-	while (read(wakeup[0], buf, sizeof(buf)) == (ssize_t)sizeof(buf))
-		;
-}
-
-/* Wait for a signal, at most @ms (-1: for ever). */
-static void wait_signal(int ms)
-{
-	struct pollfd p = { .fd = wakeup[0], .events = POLLIN };
-
-	poll(&p, 1, ms);
-	empty_wakeup();
-}
-
-static long now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* End every process but this one, first politely. */
-static void end_processes(void)
-{
-	long end = now_ms() + GRACE_MS;
-	pid_t pid;
-
-	kill(-1, SIGTERM);
-	kill(-1, SIGHUP);	/* an interactive shell ignores SIGTERM */
-	kill(-1, SIGCONT);
-	for (;;) {
-		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-			;
-		if ((pid < 0 && errno == ECHILD) || now_ms() >= end)
-			break;
-		wait_signal((int)(end - now_ms()));
-	}
-	kill(-1, SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		;
-}
-
-/* Does not return on a real machine; it may where init is not process 1. */
-static void machine_off(int how)
-{
-	sync();
-	reboot(how);
-	complain(STDERR_FILENO, "reboot");
-}
-
-static int shutdown_action(int sig)
-{
-	if (sig == SIGUSR1)
-		return RB_HALT_SYSTEM;
-	return sig == SIGUSR2 ? RB_POWER_OFF : RB_AUTOBOOT;
-}
-
-/* Mount @type on @dir unless @probe shows that somebody has. */
-static void mount_once(const char *type, const char *dir, const char *probe)
-{
-	if (access(probe, F_OK) == 0)
-		return;
-	if (mount(type, dir, type, 0, NULL) < 0 && errno != EBUSY)
-		complain(STDERR_FILENO, dir);
-}
-
-/* Standard input, output and error: the console, if there is one. */
-static void open_console(void)
-{
-	int fd = open("/dev/console", O_RDWR | O_NOCTTY), i;
-
-	if (fd < 0)
-		return;
-	for (i = 0; i < 3; i++)
-		dup2(fd, i);
-	if (fd > 2)
-		close(fd);
-}
-
-/* The shell leads a session whose controlling terminal is the console. */
-static pid_t start_shell(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		complain(STDERR_FILENO, "fork");
-	if (pid != 0)
-		return pid;
-	default_signals();
-	setsid();
-	ioctl(STDIN_FILENO, TIOCSCTTY, 0);
-	if (chdir("/root") < 0)
-		complain(STDERR_FILENO, "/root");
-	execve("/bin/sh", (char *[]){ "-sh", NULL }, default_env);
-	complain(STDERR_FILENO, "/bin/sh");
-	_exit(127);
-}
-
-/*
- * One shell, until it ends or the machine is to go down. A session that ends
- * hangs its terminal up, for us as well: the next one needs it opened anew.
- */
-static void keep_shell(void)
-{
-	long started = now_ms();
-	pid_t shell, pid;
-
-	open_console();
-	shell = start_shell();
-	while (shell > 0 && !shutdown_signal) {
-		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
-			if (pid == shell)
-				shell = 0;
-		}
-		if (shell > 0)
-			wait_signal(-1);
-	}
-	/* A shell that cannot run must not keep the machine busy. */
-	while (!shutdown_signal && now_ms() - started < 500)
-		wait_signal((int)(started + 500 - now_ms()));
-}
-
-static void keep_console(void)
-{
-	say(STDOUT_FILENO,
-	    "\nThis is Cutaway, a Unix kernel with its side cut open.\n"
-	    "Programs are in /bin; \"poweroff\" ends the machine.\n\n");
-	while (!shutdown_signal)
-		keep_shell();
-	end_processes();
-	machine_off(shutdown_action(shutdown_signal));
-}
 
 /* The whole file with a NUL behind it, or NULL. */
 static char *read_file(const char *path, size_t *size)
@@ -317,7 +96,7 @@ static char *read_file(const char *path, size_t *size)
 }
 
 /* A file of strings, each ended by a NUL; NULL if there is no file. */
-static char **read_strings(const char *path)
+char **read_strings(const char *path)
 {
 	size_t size, at, n = 0;
 	char *s = read_file(path, &size), **v;
@@ -350,7 +129,7 @@ static int open_port(const char *path)
 }
 
 /* In the child: the pipes become 0, 1, 2, then exec. */
-static _Noreturn void become_program(char **argv, int fds[3])
+static _Noreturn void become_program(char **argv, const char *root, int fds[3])
 {
 	char **env = read_strings(GUEST "env");
 	size_t size;
@@ -362,6 +141,10 @@ static _Noreturn void become_program(char **argv, int fds[3])
 	default_signals();
 	setsid();
 	environ = env && env[0] ? env : (char **)default_env;
+	if (root && (chroot(root) < 0 || chdir("/") < 0)) {
+		complain(STDERR_FILENO, root);
+		_exit(126);
+	}
 	if (cwd)
 		cwd[strcspn(cwd, "\n")] = '\0';
 	if (cwd && *cwd && chdir(cwd) < 0) {
@@ -407,14 +190,18 @@ static bool high_input(int p[2])
 static bool start_program(struct runner *r, char **argv)
 {
 	int in[2], out[2], err[2];
+	bool ok;
+	const char *root = guest_root(r->err.to, &ok);
 
+	if (!ok)
+		return false;
 	if (!high_input(in) || !high_pipe(out) || !high_pipe(err)) {
 		complain(STDERR_FILENO, "pipe");
 		return false;
 	}
 	r->pid = fork();
 	if (r->pid == 0)
-		become_program(argv, (int[]){ in[0], out[1], err[1] });
+		become_program(argv, root, (int[]){ in[0], out[1], err[1] });
 	if (r->pid < 0)
 		complain(STDERR_FILENO, "fork");
 	close(in[0]);
@@ -614,7 +401,7 @@ static void report(struct runner *r)
 	tcdrain(r->result);
 }
 
-static void run_guest(char **argv)
+void run_guest(char **argv)
 {
 	static struct runner r;		/* too big for a stack */
 
@@ -643,24 +430,4 @@ static void run_guest(char **argv)
 	report(&r);
 	machine_off(shutdown_signal ? shutdown_action(shutdown_signal)
 				    : RB_POWER_OFF);
-}
-
-int main(void)
-{
-	char **argv;
-
-	if (getpid() != 1) {	/* kill(-1) would hit somebody else's */
-		say(STDERR_FILENO, "init: must be process 1\n");
-		return 1;
-	}
-	mount_once("devtmpfs", "/dev", "/dev/null");
-	mount_once("proc", "/proc", "/proc/self");
-	open_console();
-	catch_signals();
-	argv = read_strings(GUEST "argv");
-	if (argv)
-		run_guest(argv);
-	else
-		keep_console();
-	return 1;
 }
