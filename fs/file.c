@@ -153,6 +153,20 @@ static int file_open_anon(struct vnode *vn, u32 flags, struct file **out)
 /* Objects that O_PATH files refuse everything with. */
 static const struct file_ops path_file_ops;
 
+/* A regular file gets one more writer. -ETXTBSY; -EROFS. */
+static int open_for_write(struct file *f, struct vnode *vn)
+{
+	int err = vnode_get_write(vn);
+
+	if (err)
+		return err;
+	spin_lock(&file_list_lock);
+	f->f_mode |= FMODE_WCOUNT;
+	spin_unlock(&file_list_lock);
+	/* A remount may have come after the permission check; from now on it finds us. */
+	return mount_check_write(f->f_path.mnt);
+}
+
 int file_open_path(const struct path *path, u32 flags, struct file **out)
 {
 	struct vnode *vn = path->dentry->d_vnode;
@@ -177,10 +191,9 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 	if (vn->v_sb->sb_bdev)
 		f->f_sbwberr = errseq_sample(&vn->v_sb->sb_bdev->bd_wberr);
 	if (!is_path && (f->f_mode & FMODE_WRITE) && S_ISREG(vn->v_mode)) {
-		err = vnode_get_write(vn);
+		err = open_for_write(f, vn);
 		if (err)
 			goto fail;
-		f->f_mode |= FMODE_WCOUNT;
 	}
 	if (!is_path) {
 		/*
@@ -204,6 +217,21 @@ fail:
 	f->f_ops = &path_file_ops;
 	file_put(f);
 	return err;
+}
+
+bool file_any_writer(const struct mount *mnt, const struct superblock *sb)
+{
+	struct file *f;
+	bool found = false;
+
+	spin_lock(&file_list_lock);
+	list_for_each_entry(f, &file_list, f_link) {
+		if ((f->f_mode & FMODE_WCOUNT) && (mnt ? f->f_path.mnt == mnt :
+						   f->f_vnode->v_sb == sb))
+			found = true;
+	}
+	spin_unlock(&file_list_lock);
+	return found;
 }
 
 struct file *file_get(struct file *f)

@@ -23,6 +23,7 @@ struct dentry;
 struct file;
 struct mount;
 struct poll_table;
+struct superblock;
 struct vm_object;
 struct vnode;
 
@@ -133,6 +134,8 @@ void file_cache_init(void);
  * Open files now, and how many there may be (only the privileged exceed that).
  */
 void file_count_open(u64 *used, u64 *most);
+/* Is a file of sb, or one opened through mnt, open for writing? Devices and FIFOs do not count. */
+bool file_any_writer(const struct mount *mnt, const struct superblock *sb);
 struct file *file_get(struct file *f);
 void file_put(struct file *f);
 /*

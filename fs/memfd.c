@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memfd_create(2): a tmpfs file on a mount that is nowhere in the tree. Sealing
- * is not offered: MFD_ALLOW_SEALING is -EINVAL, as on kernels before it
- * existed.
+ * memfd_create(2): a tmpfs file on a mount that is nowhere in the tree; and the
+ * seals of such files, which say what nobody may do with them any more. Any file
+ * of tmpfs has them, but those that were not made by memfd_create(2) with
+ * MFD_ALLOW_SEALING have F_SEAL_SEAL from the start.
  */
 #include <abi/mman.h>
 #include <errno.h>
@@ -62,7 +63,7 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 	ssize_t len;
 	int fd, err;
 
-	if (flags & ~MFD_CLOEXEC)
+	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
 		return -EINVAL;
 	len = strncpy_from_user(name + sizeof(MEMFD_PREFIX) - 1, uname, MEMFD_NAME_MAX + 1);
 	if (len < 0)
@@ -79,6 +80,39 @@ long sys_memfd_create(const char __user *uname, unsigned int flags)
 		fd_unreserve(fd);
 		return err;
 	}
+	if (flags & MFD_ALLOW_SEALING)
+		f->f_vnode->v_seals = 0;
 	fd_fill(fd, f);
 	return fd;
+}
+
+/* v_lock is held for writing, so no write(2) is under way. */
+static int seals_add(struct vnode *vn, u32 seals)
+{
+	if (vn->v_seals & F_SEAL_SEAL)
+		return -EPERM;
+	if ((seals & F_SEAL_WRITE) && !vm_object_seal(&vn->v_object))
+		return -EBUSY;
+	WRITE_ONCE(vn->v_seals, vn->v_seals | seals);
+	return 0;
+}
+
+long seals_fcntl(struct file *f, unsigned int cmd, u32 seals)
+{
+	struct vnode *vn = f->f_vnode;
+	int err;
+
+	if (!vn || !(vn->v_flags & VNF_SEALABLE))
+		return -EINVAL;
+	if (cmd == F_GET_SEALS)
+		return (long)READ_ONCE(vn->v_seals);
+	if (!file_writable(f))
+		return -EPERM;
+	if (seals & ~(u32)(F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE |
+			   F_SEAL_FUTURE_WRITE))
+		return -EINVAL;
+	rwlock_write(&vn->v_lock);
+	err = seals_add(vn, seals);
+	rwlock_write_unlock(&vn->v_lock);
+	return err;
 }

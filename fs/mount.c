@@ -40,11 +40,14 @@
 #define MNT_FLAGS	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | \
 			 MS_NODIRATIME | MS_STRICTATIME | MS_NOSYMFOLLOW)
 
+/* Those of the super block. */
+#define SB_FLAGS	(MS_RDONLY | MS_SYNCHRONOUS)
+
 static struct mutex mount_lock;
 struct mutex mount_list_lock;
 struct spinlock mount_hash_lock = SPINLOCK_INIT("mount_hash", RANK_FS);
 static struct hlist_head mhash[1 << MHASH_BITS];	/* [m] */
-static LIST_HEAD(all_mounts);				/* [m] */
+LIST_HEAD(all_mounts);					/* [m] */
 static LIST_HEAD(all_superblocks);			/* [m] */
 static LIST_HEAD(all_types);				/* [I] after boot */
 static unsigned int next_mount_id;			/* [m] */
@@ -131,7 +134,7 @@ static int superblock_open(struct fs_type *ft, const char *source, const char *d
 		return -ENOMEM;
 	sb->sb_type = ft;
 	sb->sb_dev = anon_dev_alloc();
-	sb->sb_flags = flags & (MS_RDONLY | MS_SYNCHRONOUS);
+	sb->sb_flags = flags & SB_FLAGS;
 	list_init(&sb->sb_vnodes);
 	list_init(&sb->sb_dirty);
 	atomic_set(&sb->sb_active, 1);
@@ -542,16 +545,53 @@ int mount_move(struct path *from, struct path *where)
 	return 0;
 }
 
-int mount_remount(struct path *p, unsigned long flags)
+/*
+ * Read-only comes first, then the look for writers: who opens a file in between finds the flag
+ * (file_open_path), who has opened it is found.
+ */
+static int set_mount_flags(struct mount *m, unsigned long flags)
+{
+	unsigned long old = m->mnt_flags;
+
+	WRITE_ONCE(m->mnt_flags, flags & MNT_FLAGS);
+	if ((flags & ~old & MS_RDONLY) && file_any_writer(m, NULL)) {
+		WRITE_ONCE(m->mnt_flags, old);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int remount_superblock(struct superblock *sb, unsigned long flags, const char *data)
+{
+	unsigned long old = sb->sb_flags, new = (old & ~SB_FLAGS) | (flags & SB_FLAGS);
+	int err = 0;
+
+	WRITE_ONCE(sb->sb_flags, new);
+	if ((new & ~old & MS_RDONLY) && file_any_writer(NULL, sb))
+		err = -EBUSY;
+	if (!err && (new & ~old & MS_RDONLY) && sb->sb_type->ft_sync)
+		err = sb->sb_type->ft_sync(sb, true);
+	if (!err && sb->sb_type->ft_remount)
+		err = sb->sb_type->ft_remount(sb, new, data);
+	if (err)
+		WRITE_ONCE(sb->sb_flags, old);
+	return err;
+}
+
+int mount_remount(struct path *p, unsigned long flags, const char *data)
 {
 	struct mount *m = p->mnt;
+	int err = 0;
 
 	if (p->dentry != m->mnt_root)
 		return -EINVAL;
 	mutex_lock(&mount_lock);
-	m->mnt_flags = flags & MNT_FLAGS;
+	if (!(flags & MS_BIND))
+		err = remount_superblock(m->mnt_sb, flags, data);
+	if (!err)
+		err = set_mount_flags(m, flags);
 	mutex_unlock(&mount_lock);
-	return 0;
+	return err;
 }
 
 int mount_umount(struct path *p, int flags)
@@ -593,87 +633,4 @@ int mount_umount(struct path *p, int flags)
 	}
 	mutex_unlock(&mount_lock);
 	return err;
-}
-
-/* ---- reports ---- */
-
-static const struct {
-	unsigned long flag;
-	const char *text;
-	s64 st;
-} flag_names[] = {
-	{ MS_NOSUID, ",nosuid", ST_NOSUID },
-	{ MS_NODEV, ",nodev", ST_NODEV },
-	{ MS_NOEXEC, ",noexec", ST_NOEXEC },
-	{ MS_NOATIME, ",noatime", ST_NOATIME },
-	{ MS_NODIRATIME, ",nodiratime", ST_NODIRATIME },
-};
-
-static bool mount_has_relatime(unsigned long flags)
-{
-	return !(flags & (MS_NOATIME | MS_STRICTATIME));
-}
-
-/* Spaces and such in a field of /proc/mounts, as fstab(5) says. */
-static void show_escaped(struct statbuf *sb, const char *s)
-{
-	for (; *s; s++) {
-		if (*s == ' ' || *s == '\t' || *s == '\n' || *s == '\\')
-			stat_printf(sb, "\\%03o", (unsigned int)(u8)*s);
-		else
-			stat_printf(sb, "%c", *s);
-	}
-}
-
-static void mount_show_one(struct statbuf *sb, struct mount *m, const char *where)
-{
-	char options[96] = "";
-
-	show_escaped(sb, m->mnt_source);
-	stat_printf(sb, " ");
-	show_escaped(sb, where);
-	stat_printf(sb, " %s %s", m->mnt_sb->sb_type->ft_name,
-		    mount_check_write(m) ? "ro" : "rw");
-	for (size_t i = 0; i < ARRAY_SIZE(flag_names); i++) {
-		if (m->mnt_flags & flag_names[i].flag)
-			stat_printf(sb, "%s", flag_names[i].text);
-	}
-	if (mount_has_relatime(m->mnt_flags))
-		stat_printf(sb, ",relatime");
-	if (m->mnt_sb->sb_type->ft_show)
-		m->mnt_sb->sb_type->ft_show(m->mnt_sb, options, sizeof(options));
-	stat_printf(sb, "%s 0 0\n", options);
-}
-
-void mount_show(struct statbuf *sb, const struct path *root)
-{
-	char *buf = kmalloc(PATH_MAX, ALLOC_WAIT);
-	struct mount *m;
-
-	if (!buf)
-		return;
-	mutex_lock(&mount_list_lock);
-	list_for_each_entry(m, &all_mounts, mnt_link) {
-		struct path p = { m, m->mnt_root };
-		const char *where = path_name_from(&p, root, buf, PATH_MAX);
-
-		/* Outside of this process's root. */
-		if (where && *where == '/')
-			mount_show_one(sb, m, where);
-	}
-	mutex_unlock(&mount_list_lock);
-	kfree(buf);
-}
-
-void mount_statfs_flags(const struct mount *m, struct statfs *st)
-{
-	st->f_flags = ST_VALID;
-	if (mount_check_write(m))
-		st->f_flags |= ST_RDONLY;
-	for (size_t i = 0; i < ARRAY_SIZE(flag_names); i++) {
-		if (m->mnt_flags & flag_names[i].flag)
-			st->f_flags |= flag_names[i].st;
-	}
-	if (mount_has_relatime(m->mnt_flags))
-		st->f_flags |= ST_RELATIME;
 }

@@ -33,6 +33,12 @@ struct fs_type {
 	void (*ft_unmount)(struct superblock *sb);
 	int (*ft_statfs)(struct superblock *sb, struct statfs *st);
 	int (*ft_sync)(struct superblock *sb, bool wait);	/* NULL: nothing to write */
+	/*
+	 * Options change, or MS_RDONLY comes or goes: flags are the new sb_flags; with MS_RDONLY
+	 * all is synced and nobody has a file open for writing. data may be NULL. 0 or -errno,
+	 * then all stays as it was. NULL: there is nothing to do.
+	 */
+	int (*ft_remount)(struct superblock *sb, unsigned long flags, const char *data);
 	/* Where a VNF_MAGIC link leads; *out gets references. 0 or -errno. */
 	int (*ft_jump)(struct vnode *vn, struct path *out);
 	/* Options for /proc/mounts, with a leading comma; NULL: none. */
@@ -99,7 +105,7 @@ int mount_new(const char *type, const char *source, struct path *where,
 	      unsigned long flags, const char *data);
 int mount_bind(struct path *from, struct path *where, bool recursive);
 int mount_move(struct path *from, struct path *where);
-int mount_remount(struct path *p, unsigned long flags);
+int mount_remount(struct path *p, unsigned long flags, const char *data);
 int mount_umount(struct path *p, int flags);
 /* vnode.c -> mount.c: the last vnode of a dying super block is gone. */
 void superblock_free(struct superblock *sb);

@@ -101,6 +101,24 @@ static int walk_begin_fd(struct walk *w, int dirfd, bool empty)
 	return err;
 }
 
+/* The same with restrictions, which know where the walk starts. */
+static __noinline int walk_begin_resolve(struct walk *w, int dirfd, bool empty)
+{
+	int err = 0;
+
+	if (path_is_absolute(w->w_rest) && (w->w_flags & LOOKUP_BENEATH))
+		return -EXDEV;
+	if (path_is_absolute(w->w_rest) && !(w->w_flags & LOOKUP_IN_ROOT))
+		fs_root(&w->w_path);
+	else
+		err = walk_begin_fd(w, dirfd, empty);
+	if (err)
+		return err;
+	w->w_top = w->w_path;
+	path_get(&w->w_top);
+	return 0;
+}
+
 int walk_begin(struct walk *w, int dirfd, const char *name, unsigned int flags)
 {
 	bool empty = *name == '\0';
@@ -114,6 +132,8 @@ int walk_begin(struct walk *w, int dirfd, const char *name, unsigned int flags)
 	w->w_frames = NULL;
 	if (empty && !(flags & LOOKUP_EMPTY))
 		return -ENOENT;
+	if (unlikely(flags & LOOKUP_RESOLVE))
+		return walk_begin_resolve(w, dirfd, empty);
 	if (path_is_absolute(name)) {
 		fs_root(&w->w_path);
 		return 0;
@@ -129,6 +149,8 @@ void walk_end(struct walk *w, struct path *out)
 		w->w_frames = f->wf_next;
 		kfree(f);
 	}
+	if (w->w_flags & LOOKUP_RESOLVE)
+		path_put(&w->w_top);
 	if (out)
 		*out = w->w_path;
 	else
@@ -188,6 +210,11 @@ int name_lookup(struct dentry *dir, const char *name, size_t len, bool locked,
 	return lookup_slow(dir, name, len, locked, out);
 }
 
+static bool path_equal(const struct path *a, const struct path *b)
+{
+	return a->mnt == b->mnt && a->dentry == b->dentry;
+}
+
 static void walk_up(struct walk *w)
 {
 	struct path *p = &w->w_path;
@@ -204,6 +231,73 @@ static void walk_up(struct walk *w)
 			return;
 	}
 	mount_cross_down(p);
+}
+
+/* Is p top itself or somewhere below? */
+static bool path_is_below(const struct path *p, const struct path *top)
+{
+	struct path at = *p;
+	bool below;
+
+	path_get(&at);
+	while (at.mnt != top->mnt) {
+		struct dentry *old = at.dentry;
+
+		at.dentry = dentry_get(at.mnt->mnt_root);
+		dentry_put(old);
+		if (!mount_cross_up(&at))
+			break;
+	}
+	below = at.mnt == top->mnt && dentry_is_ancestor(top->dentry, at.dentry);
+	path_put(&at);
+	return below;
+}
+
+/*
+ * ".." under restrictions. A directory on the way may have been moved out of the tree we are to
+ * stay in, so look where we have come to.
+ */
+static __noinline int walk_up_resolve(struct walk *w)
+{
+	struct mount *before = w->w_path.mnt;
+
+	if ((w->w_flags & LOOKUP_SCOPED) && path_equal(&w->w_path, &w->w_top))
+		return w->w_flags & LOOKUP_BENEATH ? -EXDEV : 0;
+	walk_up(w);
+	if ((w->w_flags & LOOKUP_NO_XDEV) && w->w_path.mnt != before)
+		return -EXDEV;
+	if ((w->w_flags & LOOKUP_SCOPED) && !path_is_below(&w->w_path, &w->w_top))
+		return w->w_flags & LOOKUP_BENEATH ? -EXDEV : -EAGAIN;
+	return 0;
+}
+
+/* May the symbolic link d, found in w_path, be followed? */
+static __noinline int walk_link_resolve(const struct walk *w, const struct vnode *vn)
+{
+	if (w->w_flags & LOOKUP_NO_LINKS)
+		return -ELOOP;
+	if (!(vn->v_flags & VNF_MAGIC))
+		return 0;
+	if (w->w_flags & LOOKUP_NO_MAGIC)
+		return -ELOOP;
+	return w->w_flags & LOOKUP_SCOPED ? -EXDEV : 0;
+}
+
+/* The link's target is absolute. w_path becomes the root that it starts from. */
+static int walk_to_root(struct walk *w)
+{
+	struct path old = w->w_path;
+
+	if (w->w_flags & LOOKUP_BENEATH)
+		return -EXDEV;
+	if (w->w_flags & LOOKUP_IN_ROOT) {
+		w->w_path = w->w_top;
+		path_get(&w->w_path);
+	} else {
+		fs_root(&w->w_path);
+	}
+	path_put(&old);
+	return (w->w_flags & LOOKUP_NO_XDEV) && w->w_path.mnt != w->w_top.mnt ? -EXDEV : 0;
 }
 
 void walk_enter(struct walk *w, struct dentry *d)
@@ -250,22 +344,28 @@ int walk_link(struct walk *w, struct dentry *d)
 	struct path target;
 	int err = 0;
 
-	if (++w->w_nlinks > WALK_MAX_LINKS || (w->w_path.mnt->mnt_flags & MS_NOSYMFOLLOW)) {
+	if (++w->w_nlinks > WALK_MAX_LINKS || (w->w_path.mnt->mnt_flags & MS_NOSYMFOLLOW))
 		err = -ELOOP;
-	} else if (vn->v_flags & VNF_MAGIC) {
+	else if (unlikely(w->w_flags & LOOKUP_RESOLVE))
+		err = walk_link_resolve(w, vn);
+	if (err) {
+		dentry_put(d);
+		return err;
+	}
+	if (vn->v_flags & VNF_MAGIC) {
 		err = vn->v_sb->sb_type->ft_jump(vn, &target);
 		if (!err) {
 			path_put(&w->w_path);
 			w->w_path = target;
 			w->w_type = LAST_ROOT;
+			if ((w->w_flags & LOOKUP_NO_XDEV) && target.mnt != w->w_top.mnt)
+				err = -EXDEV;
 		}
 	} else {
 		vnode_accessed(vn, w->w_path.mnt);
 		err = walk_push(w, vn);
-		if (!err && path_is_absolute(w->w_rest)) {
-			path_put(&w->w_path);
-			fs_root(&w->w_path);
-		}
+		if (!err && path_is_absolute(w->w_rest))
+			err = walk_to_root(w);
 	}
 	dentry_put(d);
 	return err;
@@ -294,6 +394,8 @@ static int walk_component(struct walk *w, const struct path_part *part, bool las
 		return 0;
 	}
 	if (unlikely(w->w_type != LAST_NORM)) {
+		if (w->w_type == LAST_DOTDOT && unlikely(w->w_flags & LOOKUP_RESOLVE))
+			return walk_up_resolve(w);
 		if (w->w_type == LAST_DOTDOT)
 			walk_up(w);
 		return 0;
@@ -312,6 +414,8 @@ static int walk_component(struct walk *w, const struct path_part *part, bool las
 	    (!last || part->slash || (w->w_flags & LOOKUP_FOLLOW)))
 		return walk_link(w, d);
 	walk_enter(w, d);
+	if (unlikely(w->w_flags & LOOKUP_NO_XDEV) && w->w_path.mnt != w->w_top.mnt)
+		return -EXDEV;
 	return 0;
 }
 

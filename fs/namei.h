@@ -21,6 +21,14 @@ void fs_context_put(struct fs_context *c);
 #define LOOKUP_DIRECTORY 0x2		/* must be a directory */
 #define LOOKUP_EMPTY	0x4		/* "" means dirfd itself (AT_EMPTY_PATH) */
 #define LOOKUP_PARENT	0x8		/* stop at the directory of the last component */
+/* openat2(2): RESOLVE_* */
+#define LOOKUP_NO_XDEV	0x10		/* stay on the mount where it starts: -EXDEV */
+#define LOOKUP_NO_MAGIC	0x20		/* no magic links: -ELOOP */
+#define LOOKUP_NO_LINKS	0x40		/* no symbolic links of any kind: -ELOOP */
+#define LOOKUP_BENEATH	0x80		/* never above where it starts: -EXDEV */
+#define LOOKUP_IN_ROOT	0x100		/* where it starts is the root directory */
+#define LOOKUP_RESOLVE	0x1f0		/* any of these five */
+#define LOOKUP_SCOPED	(LOOKUP_BENEATH | LOOKUP_IN_ROOT)
 
 /*
  * Existing file. dirfd: AT_FDCWD or a directory descriptor. 0 or -errno; *out
@@ -32,6 +40,9 @@ void path_get(const struct path *p);
 void path_put(struct path *p);
 /* Open by kernel string, for exec and the first process. flags O_*. */
 int path_open(int dirfd, const char *name, int flags, mode_t mode, struct file **out);
+/* The same with further LOOKUP_* flags. */
+int path_open_as(int dirfd, const char *name, int flags, mode_t mode, unsigned int lookup,
+		 struct file **out);
 /*
  * For the kernel itself, at boot: make a directory; the parent must exist.
  * -EEXIST ...

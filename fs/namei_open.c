@@ -140,6 +140,8 @@ static int open_walk_create(struct walk *w, int flags, mode_t mode, bool *create
 			return err;
 	}
 	walk_enter(w, d);
+	if ((w->w_flags & LOOKUP_NO_XDEV) && w->w_path.mnt != w->w_top.mnt)
+		return -EXDEV;
 	if (!*created && vnode_is_dir(w->w_path.dentry->d_vnode))
 		return -EISDIR;
 	return 0;
@@ -197,14 +199,14 @@ static int open_truncate(struct dentry *d)
 }
 
 /* Find or make the file: *out is its place, *created tells that it is new. */
-static int open_find(int dirfd, const char *name, int flags, mode_t mode, struct path *out,
-		     bool *created)
+static int open_find(int dirfd, const char *name, int flags, mode_t mode, unsigned int lookup,
+		     struct path *out, bool *created)
 {
 	unsigned int how = flags & O_CREAT ? LOOKUP_PARENT :
 			   (flags & O_NOFOLLOW ? 0 : LOOKUP_FOLLOW) |
 			   (flags & O_DIRECTORY ? LOOKUP_DIRECTORY : 0);
 	struct walk w;
-	int err = walk_begin(&w, dirfd, name, how);
+	int err = walk_begin(&w, dirfd, name, how | lookup);
 
 	if (err)
 		return err;
@@ -219,6 +221,12 @@ static int open_find(int dirfd, const char *name, int flags, mode_t mode, struct
 
 int path_open(int dirfd, const char *name, int flags, mode_t mode, struct file **out)
 {
+	return path_open_as(dirfd, name, flags, mode, 0, out);
+}
+
+int path_open_as(int dirfd, const char *name, int flags, mode_t mode, unsigned int lookup,
+		 struct file **out)
+{
 	bool created, tmpfile = (flags & __O_TMPFILE) != 0;
 	struct path p;
 	int err;
@@ -230,7 +238,7 @@ int path_open(int dirfd, const char *name, int flags, mode_t mode, struct file *
 		return -EINVAL;
 	else if ((flags & (O_CREAT | O_DIRECTORY)) == (O_CREAT | O_DIRECTORY))
 		return -EINVAL;
-	err = open_find(dirfd, name, flags, mode, &p, &created);
+	err = open_find(dirfd, name, flags, mode, lookup, &p, &created);
 	if (err)
 		return err;
 	if (tmpfile) {

@@ -22,6 +22,7 @@
 #include <kernel/upcalls.h>
 #include "fs/dcache.h"
 #include "fs/fdtable.h"
+#include "fs/memfd.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/pagecache.h"
@@ -49,6 +50,8 @@ static int read_part(struct vnode *vn, struct uio *u, size_t n, struct vm_ra *ra
 	if (!pg) {
 		if (vn->v_flags & VNF_SPARSE)
 			return uio_zero_out(u, n);
+		if (u->u_nowait)
+			return -EAGAIN;
 		if (ra)
 			vm_readahead(vo, ra, index, ((in_page(u->u_offset) + u->u_resid - 1) >>
 						     PAGE_SHIFT) + 1, false);
@@ -125,6 +128,20 @@ static ssize_t write_limit(u64 offset, size_t n)
 	return (ssize_t)min((u64)n, limit - offset);
 }
 
+/* How many of n bytes at offset the file's seals let pass; -EPERM for none. */
+static ssize_t write_seals(const struct vnode *vn, u64 offset, size_t n)
+{
+	u64 size = (u64)vn->v_size;
+
+	if (vn->v_seals & SEALS_WRITE)
+		return -EPERM;
+	if (!(vn->v_seals & F_SEAL_GROW) || offset + n <= size)
+		return (ssize_t)n;
+	/* Whole pages, then the one that would grow the file fails: as on Linux. */
+	size = round_down(size, PAGE_SIZE);
+	return offset < size ? (ssize_t)(size - offset) : -EPERM;
+}
+
 static ssize_t write_locked(struct vnode *vn, struct uio *u)
 {
 	ssize_t allowed, left;
@@ -134,6 +151,8 @@ static ssize_t write_locked(struct vnode *vn, struct uio *u)
 	if (u->u_append)
 		u->u_offset = (u64)vn->v_size;
 	allowed = write_limit(u->u_offset, u->u_resid);
+	if (allowed > 0 && unlikely(vn->v_seals & ~(u32)F_SEAL_SEAL))
+		allowed = write_seals(vn, u->u_offset, (size_t)allowed);
 	if (allowed < 0)
 		return allowed;
 	vnode_drop_setid(vn);
@@ -345,7 +364,7 @@ const struct file_ops pagecache_file_ops = {
 
 /* ---- upcalls from mm ---- */
 
-/* The access rules of mmap(2), ERRORS: EACCES, EPERM, ENODEV. */
+/* The access rules of mmap(2), ERRORS: EACCES, EPERM, ENODEV; EROFS for a seal against writing. */
 int file_mmap(int fd, int prot, int flags, u64 offset, u64 len, struct vm_object **obj)
 {
 	struct fdref r;
@@ -359,6 +378,9 @@ int file_mmap(int fd, int prot, int flags, u64 offset, u64 len, struct vm_object
 		err = -EACCES;
 	else if ((flags & MAP_TYPE) != MAP_PRIVATE && (prot & PROT_WRITE) && !file_writable(f))
 		err = -EACCES;
+	else if ((flags & MAP_TYPE) != MAP_PRIVATE && (prot & PROT_WRITE) && f->f_vnode &&
+		 (READ_ONCE(f->f_vnode->v_seals) & SEALS_WRITE))
+		err = -EROFS;
 	else if ((prot & PROT_EXEC) && f->f_path.mnt && (f->f_path.mnt->mnt_flags & MS_NOEXEC))
 		err = -EPERM;
 	else if (!f->f_ops->fo_mmap)

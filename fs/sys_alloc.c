@@ -11,6 +11,7 @@
 #include "fs/dcache.h"
 #include "fs/fdtable.h"
 #include "fs/inotify.h"
+#include "fs/memfd.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/pagecache.h"
@@ -20,6 +21,18 @@
 #include "kernel/core/proc.h"
 #include "kernel/core/sched.h"
 #include "kernel/lib/errseq.h"
+
+/* F_ADD_SEALS in fcntl(2). v_lock held for writing. */
+static int seals_check(const struct vnode *vn, int mode, s64 end)
+{
+	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) &&
+	    (vn->v_seals & SEALS_WRITE))
+		return -EPERM;
+	/* Space behind the end counts as growth. */
+	if (!(mode & FALLOC_FL_PUNCH_HOLE) && end > vn->v_size && (vn->v_seals & F_SEAL_GROW))
+		return -EPERM;
+	return 0;
+}
 
 /* May the file become this long? setrlimit(2) RLIMIT_FSIZE. */
 static int size_check(const struct vnode *vn, s64 size)
@@ -97,10 +110,11 @@ long sys_ftruncate(int fd, s64 size)
 static int fallocate_vnode(struct vnode *vn, int mode, s64 off, s64 end)
 {
 	struct vattr va = { .va_valid = ATTR_SIZE | ATTR_MTIME, .va_size = end };
-	int err = 0;
+	int err;
 
 	rwlock_write(&vn->v_lock);
-	if (!(mode & FALLOC_FL_KEEP_SIZE))
+	err = seals_check(vn, mode, end);
+	if (!err && !(mode & FALLOC_FL_KEEP_SIZE))
 		err = size_check(vn, end);
 	if (!err)
 		vnode_drop_setid(vn);

@@ -9,6 +9,7 @@
 #include "fs/fdtable.h"
 #include "fs/file.h"
 #include "fs/locks.h"
+#include "fs/memfd.h"
 #include "fs/namei.h"
 #include "fs/sys_file.h"
 #include "fs/vnode.h"
@@ -19,7 +20,14 @@
 /* Flags that F_SETFL may change. */
 #define SETFL_MASK	(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
-static long do_open(int dirfd, const char *name, int flags, mode_t mode)
+/* What openat2(2) knows. */
+#define OPEN_FLAGS	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | \
+			 O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | \
+			 O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+#define RESOLVE_FLAGS	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | \
+			 RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_CACHED)
+
+static long do_open(int dirfd, const char *name, int flags, mode_t mode, unsigned int lookup)
 {
 	struct file *f;
 	int fd, err;
@@ -28,7 +36,7 @@ static long do_open(int dirfd, const char *name, int flags, mode_t mode)
 	fd = fd_reserve(0, flags & O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	err = path_open(dirfd, name, flags, mode, &f);
+	err = path_open_as(dirfd, name, flags, mode, lookup, &f);
 	if (err) {
 		fd_unreserve(fd);
 		return err;
@@ -37,16 +45,83 @@ static long do_open(int dirfd, const char *name, int flags, mode_t mode)
 	return fd;
 }
 
-long sys_openat(int dirfd, const char __user *name, int flags, mode_t mode)
+static long open_user(int dirfd, const char __user *name, int flags, mode_t mode,
+		      unsigned int lookup)
 {
 	struct pathbuf pb;
 	long ret = pathbuf_get(&pb, name);
 
 	if (ret)
 		return ret;
-	ret = do_open(dirfd, pb.pb_name, flags, mode);
+	ret = do_open(dirfd, pb.pb_name, flags, mode, lookup);
 	pathbuf_put(&pb);
 	return ret;
+}
+
+long sys_openat(int dirfd, const char __user *name, int flags, mode_t mode)
+{
+	return open_user(dirfd, name, flags, mode, 0);
+}
+
+/* openat2(2) is strict where open(2) looks away. */
+static int open_how_check(const struct open_how *how)
+{
+	const u64 path_flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	bool makes = (how->flags & O_CREAT) || (how->flags & O_TMPFILE) == O_TMPFILE;
+
+	if (how->flags & ~(u64)OPEN_FLAGS)
+		return -EINVAL;
+	if (makes ? how->mode & ~07777ul : how->mode)
+		return -EINVAL;
+	if ((how->flags & O_PATH) && (how->flags & ~path_flags))
+		return -EINVAL;
+	if ((how->resolve & ~(u64)RESOLVE_FLAGS) ||
+	    (how->resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) ==
+	    (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		return -EINVAL;
+	/* It may always be said that something would have had to be waited for. */
+	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;
+}
+
+static unsigned int resolve_lookup(u64 resolve)
+{
+	return (resolve & RESOLVE_NO_XDEV ? LOOKUP_NO_XDEV : 0) |
+	       (resolve & RESOLVE_NO_MAGICLINKS ? LOOKUP_NO_MAGIC : 0) |
+	       (resolve & RESOLVE_NO_SYMLINKS ? LOOKUP_NO_LINKS : 0) |
+	       (resolve & RESOLVE_BENEATH ? LOOKUP_BENEATH : 0) |
+	       (resolve & RESOLVE_IN_ROOT ? LOOKUP_IN_ROOT : 0);
+}
+
+/* A structure of another size: what we do not know must be zero. -EINVAL, -E2BIG, -EFAULT. */
+static int open_how_get(struct open_how *how, const struct open_how __user *uhow, size_t size)
+{
+	if (size < sizeof(*how))
+		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	for (size_t i = sizeof(*how); i < size; i++) {
+		u8 c;
+
+		if (get_user_u8(&c, (const u8 __user *)uhow + i))
+			return -EFAULT;
+		if (c)
+			return -E2BIG;
+	}
+	return copy_from_user(how, uhow, sizeof(*how)) ? -EFAULT : 0;
+}
+
+long sys_openat2(int dirfd, const char __user *name, const struct open_how __user *uhow,
+		 size_t size)
+{
+	struct open_how how;
+	int err = open_how_get(&how, uhow, size);
+
+	if (!err)
+		err = open_how_check(&how);
+	if (err)
+		return err;
+	return open_user(dirfd, name, (int)how.flags, (mode_t)how.mode,
+			 resolve_lookup(how.resolve));
 }
 
 long sys_open(const char __user *name, int flags, mode_t mode)
@@ -186,6 +261,9 @@ static long fcntl_file(struct file *f, int fd, unsigned int cmd, unsigned long a
 		    S_ISFIFO(f->f_vnode ? f->f_vnode->v_mode : f->f_anon_mode))
 			return f->f_ops->fo_ioctl(f, cmd, arg);
 		return -EBADF;
+	case F_ADD_SEALS:
+	case F_GET_SEALS:
+		return seals_fcntl(f, cmd, (u32)arg);
 	default:
 		return -EINVAL;
 	}

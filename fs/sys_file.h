@@ -13,6 +13,8 @@
 /* sys_file.c */
 long sys_open(const char __user *name, int flags, mode_t mode);
 long sys_openat(int dirfd, const char __user *name, int flags, mode_t mode);
+long sys_openat2(int dirfd, const char __user *name, const struct open_how __user *how,
+		 size_t size);
 long sys_creat(const char __user *name, mode_t mode);
 long sys_close(int fd);
 long sys_close_range(unsigned int first, unsigned int last, unsigned int flags);

@@ -62,10 +62,16 @@ static long do_mount(const char *source, struct path *where, const char __user *
 		     unsigned long flags, const void __user *udata)
 {
 	struct path from;
+	char *data = NULL;
 	long err;
 
-	if (flags & MS_REMOUNT)
-		return mount_remount(where, flags);
+	if (flags & MS_REMOUNT) {
+		err = data_get(udata, &data);
+		if (!err)
+			err = mount_remount(where, flags, data);
+		kfree(data);
+		return err;
+	}
 	if (flags & (MS_BIND | MS_MOVE)) {
 		if (!source || !*source)
 			return -EINVAL;

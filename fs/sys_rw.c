@@ -175,9 +175,11 @@ static int io_rwf(struct io *io, int rwf)
 	if (rwf & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
 		return -EOPNOTSUPP;
 	if (rwf & RWF_NOWAIT) {
-		if (vn && vnode_is_reg(vn))
+		/* Writing a regular file takes its lock, which others may hold for long. */
+		if (vn && vnode_is_reg(vn) && io->io_write)
 			return -EOPNOTSUPP;
 		io->io_u.u_nonblock = true;
+		io->io_u.u_nowait = true;
 	}
 	if (rwf & RWF_APPEND)
 		io->io_u.u_append = true;

@@ -23,6 +23,7 @@ static void uio_set(struct uio *u, void *base, size_t len, u64 offset)
 	u->u_resid = len;
 	u->u_offset = offset;
 	u->u_nonblock = false;
+	u->u_nowait = false;
 	u->u_append = false;
 }
 

@@ -19,6 +19,7 @@ struct uio {
 	u64 u_offset;			/* file position of the next byte */
 	bool u_kernel;			/* segments are kernel memory */
 	bool u_nonblock;		/* O_NONBLOCK at the time of the call (or RWF_NOWAIT) */
+	bool u_nowait;			/* RWF_NOWAIT: what is not in memory is not waited for */
 	bool u_append;			/* O_APPEND at the time of the call */
 	struct iovec u_one;		/* storage for the common single segment */
 };

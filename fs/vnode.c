@@ -515,8 +515,13 @@ int vnode_truncate(struct vnode *vn, s64 size)
 	KASSERT(vnode_is_reg(vn) && size >= 0);
 	vtime_now(&va.va_mtime);
 	rwlock_write(&vn->v_lock);
-	vnode_drop_setid(vn);
-	err = vnode_setattr(vn, &va);
+	if ((size < vn->v_size && (vn->v_seals & F_SEAL_SHRINK)) ||
+	    (size > vn->v_size && (vn->v_seals & F_SEAL_GROW))) {
+		err = -EPERM;
+	} else {
+		vnode_drop_setid(vn);
+		err = vnode_setattr(vn, &va);
+	}
 	rwlock_write_unlock(&vn->v_lock);
 	return err;
 }

@@ -42,6 +42,7 @@ struct vnode {
 	s64 v_size;			/* [v] regular files: equals v_object.vo_size */
 	u64 v_blocks;			/* [a] 512-byte units */
 	u32 v_flags;			/* VNF_*, each says */
+	u32 v_seals;			/* [v] F_SEAL_*: what may not be done any more */
 	struct vtime v_atime, v_mtime, v_ctime, v_btime;	/* [i] */
 	struct superblock *v_sb;	/* [I] */
 	const struct vnode_ops *v_ops;	/* [I] */
@@ -77,6 +78,7 @@ struct vnode {
 #define VNF_ODIRECT	0x40	/* [I] O_DIRECT is allowed */
 
 #define VNF_LINKABLE	0x80	/* [i] O_TMPFILE: link(2) may give it its first name */
+#define VNF_SEALABLE	0x100	/* [I] has seals (fcntl(2), F_ADD_SEALS) */
 
 /* Attributes to change, for vo_setattr. */
 #define ATTR_MODE	0x01
@@ -218,7 +220,7 @@ void vnode_init_owner(struct vnode *vn, const struct vnode *dir);
 int vnode_setattr(struct vnode *vn, const struct vattr *va);
 /*
  * Set the size of a regular file; set-id bits go unless the caller is
- * privileged. No lock held. -EFBIG, -EIO.
+ * privileged. No lock held. -EFBIG, -EIO, -EPERM (sealed).
  */
 int vnode_truncate(struct vnode *vn, s64 size);
 /*

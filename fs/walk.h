@@ -30,6 +30,7 @@ struct walk_frame;
 
 struct walk {
 	struct path w_path;		/* where we are; references */
+	struct path w_top;		/* LOOKUP_RESOLVE: where it starts; references */
 	unsigned int w_flags;		/* LOOKUP_* */
 	unsigned int w_nlinks;		/* symbolic links followed */
 	enum walk_last w_type;		/* LOOKUP_PARENT: the last component, not walked */

@@ -87,6 +87,7 @@ void vm_object_init(struct vm_object *vo, const struct vm_pager *pager,
 	radix_init(&vo->vo_pages, &page_tree_ops);
 	vo->vo_npages = 0;
 	vo->vo_size = 0;
+	vo->vo_sealed = false;
 	vo->vo_pager = pager;
 	vo->vo_owner = owner;
 	list_init(&vo->vo_dirty);
@@ -536,4 +537,21 @@ int vm_object_punch(struct vm_object *vo, u64 first, u64 last)
 	remove_range(vo, first, last);
 	unmap_range(vo, first, last);
 	return 0;
+}
+
+bool vm_object_seal(struct vm_object *vo)
+{
+	const u32 writes = VA_SHARED | VA_MAYWRITE;
+	struct vmarea *a;
+	bool ok = true;
+
+	spin_lock(&vo->vo_lock);
+	list_for_each_entry(a, &vo->vo_areas, va_objlink) {
+		if ((a->va_flags & writes) == writes)
+			ok = false;
+	}
+	if (ok)
+		vo->vo_sealed = true;
+	spin_unlock(&vo->vo_lock);
+	return ok;
 }

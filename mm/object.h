@@ -66,6 +66,7 @@ struct vm_object {
 	struct radix_tree vo_pages;	/* [vo_lock] index -> page, one reference each */
 	u64 vo_npages;			/* [vo_lock] */
 	u64 vo_size;			/* [vo_lock] bytes, read freely; past it: SIGBUS */
+	bool vo_sealed;			/* [vo_lock] shared areas are read-only */
 	const struct vm_pager *vo_pager;	/* [I] NULL: like one with all members NULL */
 	void *vo_owner;			/* [I] vnode of a file, NULL */
 	struct list_head vo_dirty;	/* [vo_lock] PG_DIRTY pages, oldest first; with vp_write only */
@@ -115,6 +116,11 @@ void vm_object_truncate(struct vm_object *vo, u64 size);
  * vp_dropped, so its pages are not the only copy.
  */
 int vm_object_punch(struct vm_object *vo, u64 first, u64 last);
+/*
+ * From now on no mapping that shares vo can be written to. False, and nothing is changed: there
+ * is one already.
+ */
+bool vm_object_seal(struct vm_object *vo);
 void vm_object_mark_dirty(struct vm_object *vo, struct page *pg);
 
 /* Let go of pages [first, end) that are clean, not busy and used by nobody; how many. */

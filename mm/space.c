@@ -143,6 +143,9 @@ static void object_link(struct vmarea *a)
 		return;
 	spin_lock(&vo->vo_lock);
 	list_add(&a->va_objlink, &vo->vo_areas);
+	/* The seal came after the check of the mmap(2) that makes this area. */
+	if (vo->vo_sealed && (a->va_flags & VA_SHARED))
+		a->va_flags &= ~(u32)(VA_WRITE | VA_MAYWRITE);
 	spin_unlock(&vo->vo_lock);
 	atomic_inc(&vo->vo_mapped);
 }

@@ -58,13 +58,13 @@ static int get_file(struct map_request *m, int fd)
 				    m->m_len, &m->m_object);
 		u32 give_up = 0;
 
-		if (err == -EACCES)
+		if (err == -EACCES || err == -EROFS)
 			give_up = PROT_WRITE;
 		else if (err == -EPERM)
 			give_up = PROT_EXEC;
 		if (!(give_up & prot & ~m->m_prot)) {
 			if (err)
-				return err;
+				return err == -EROFS ? -EPERM : err;
 			break;
 		}
 		prot &= ~give_up;

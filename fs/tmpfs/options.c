@@ -118,6 +118,11 @@ int tmpfs_parse_options(const char *data, struct tmpfs_options *out)
 		.to_uid = cr->cr_fsuid,
 		.to_gid = cr->cr_fsgid,
 	};
+	return tmpfs_parse_more(data, out);
+}
+
+int tmpfs_parse_more(const char *data, struct tmpfs_options *o)
+{
 	while (data && *data) {
 		char key[16], value[32];
 		const char *end = strchr(data, ','), *eq = strchr(data, '=');
@@ -131,7 +136,7 @@ int tmpfs_parse_options(const char *data, struct tmpfs_options *out)
 		key[klen] = '\0';
 		memcpy(value, eq + 1, len - klen - 1);
 		value[len - klen - 1] = '\0';
-		err = parse_one(key, value, out);
+		err = parse_one(key, value, o);
 		if (err)
 			return err;
 		data += len + (end != NULL);

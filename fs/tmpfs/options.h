@@ -18,5 +18,7 @@ struct tmpfs_options {
 
 /* data: "name=value,..." or NULL. Defaults are filled in. -EINVAL. */
 int tmpfs_parse_options(const char *data, struct tmpfs_options *out);
+/* The same without defaults: what data does not say stays. */
+int tmpfs_parse_more(const char *data, struct tmpfs_options *o);
 
 #endif

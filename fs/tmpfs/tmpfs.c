@@ -35,9 +35,9 @@ struct tmpfs {
 	atomic64_t ts_pages;		/* [a] */
 	atomic64_t ts_inodes;		/* [a] */
 	atomic64_t ts_next_ino;		/* [a] */
-	s64 ts_max_pages;		/* [I] after boot */
-	s64 ts_max_inodes;		/* [I] */
-	struct tmpfs_options ts_opt;	/* [I] */
+	s64 ts_max_pages;		/* [a] */
+	s64 ts_max_inodes;		/* [a] */
+	struct tmpfs_options ts_opt;	/* [m] mount_lock: remount */
 };
 
 static atomic64_t total_pages;		/* [a] of all mounts */
@@ -141,7 +141,8 @@ int tmpfs_vnode(struct superblock *sb, u32 mode, struct vnode **out)
 		vn->v_fops = &tmpfs_dir_fops;
 		vn->v_size = DIR_BASE_SIZE;
 	} else if (S_ISREG(mode)) {
-		vn->v_flags = VNF_SPARSE;
+		vn->v_flags = VNF_SPARSE | VNF_SEALABLE;
+		vn->v_seals = F_SEAL_SEAL;
 		vm_object_init(&vn->v_object, &tmpfs_pager, vn);
 	}
 	*out = vn;
@@ -382,6 +383,28 @@ fail:
 	return err;
 }
 
+/* Limits may change, but not below what is used; mode and owner were for the first mount. */
+static int tmpfs_remount(struct superblock *sb, unsigned long flags, const char *data)
+{
+	struct tmpfs *ts = sb->sb_data;
+	struct tmpfs_options o = ts->ts_opt;
+	int err = tmpfs_parse_more(data, &o);
+
+	(void)flags;
+	if (err)
+		return err;
+	if ((s64)o.to_pages < atomic64_read(&ts->ts_pages) ||
+	    (s64)o.to_inodes < atomic64_read(&ts->ts_inodes))
+		return -EINVAL;
+	ts->ts_opt.to_has_size = o.to_has_size;
+	ts->ts_opt.to_has_inodes = o.to_has_inodes;
+	WRITE_ONCE(ts->ts_max_pages, (s64)o.to_pages);
+	WRITE_ONCE(ts->ts_max_inodes, (s64)o.to_inodes);
+	ts->ts_opt.to_pages = o.to_pages;
+	ts->ts_opt.to_inodes = o.to_inodes;
+	return 0;
+}
+
 static void tmpfs_unmount(struct superblock *sb)
 {
 	struct tmpfs *ts = sb->sb_data;
@@ -422,6 +445,7 @@ static struct fs_type tmpfs_type = {
 	.ft_name = "tmpfs",
 	.ft_mount = tmpfs_mount,
 	.ft_unmount = tmpfs_unmount,
+	.ft_remount = tmpfs_remount,
 	.ft_statfs = tmpfs_statfs,
 	.ft_show = tmpfs_show,
 	.ft_pin_names = true,

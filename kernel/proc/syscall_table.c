@@ -239,5 +239,6 @@ const struct syscall_entry syscall_table[SYSCALL_MAX] = {
 	S(statx, "fsxxp"),
 	S(clone3, "pz"),
 	S(close_range, "ddx"),
+	S(openat2, "fspz"),
 	S(faccessat2, "fsox"),
 };

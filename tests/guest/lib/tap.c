@@ -182,12 +182,20 @@ static void empty_dir(int dfd, int depth)
 	close(dfd);
 }
 
+/* Where the case of this process works; TAP_DIR picks the file system. */
+static void work_path(char *path, size_t size, pid_t pid)
+{
+	const char *parent = getenv("TAP_DIR");
+
+	snprintf(path, size, "%s/t.%d", parent && *parent ? parent : "/tmp", (int)pid);
+}
+
 static void remove_workdir(pid_t pid)
 {
-	char path[48];
+	char path[256];
 	int fd;
 
-	snprintf(path, sizeof(path), "/tmp/t.%d", (int)pid);
+	work_path(path, sizeof(path), pid);
 	fd = open(path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return;
@@ -288,11 +296,11 @@ static void on_alarm(int sig)
 
 static void run_child(const struct tap_case *c)
 {
-	char path[48];
+	char path[256];
 
 	setpgid(0, 0);
 	signal(SIGALRM, SIG_DFL);
-	snprintf(path, sizeof(path), "/tmp/t.%d", (int)getpid());
+	work_path(path, sizeof(path), getpid());
 	remove_workdir(getpid());	/* of a run that was cut off */
 	if (mkdir(path, 0755) || chdir(path))
 		tap_die(__FILE__, __LINE__, "mkdir %s: errno %d", path, errno);
