@@ -64,7 +64,7 @@ setup:
 # ---- kernel -----------------------------------------------------------------
 
 KDIRS	:= boot kernel/lib kernel/x86 kernel/core kernel/proc mm \
-	   fs fs/tmpfs fs/devfs fs/procfs ipc net drivers
+	   fs fs/tmpfs fs/devfs fs/procfs fs/ext2 ipc net drivers
 KSRCS	:= $(filter-out %/asm_offsets.c,$(sort $(wildcard $(KDIRS:%=%/*.c) $(KDIRS:%=%/*.S))))
 KOBJS	:= $(addsuffix .o,$(basename $(KSRCS)))
 

@@ -209,6 +209,8 @@ void buf_pin(struct buf *b)
 {
 	spin_lock(&buf_lock);
 	b->b_state |= BUF_PINNED;
+	while (b->b_state & BUF_BUSY)
+		waitq_sleep_uninterruptible(&buf_busyq, &buf_lock);
 	spin_unlock(&buf_lock);
 }
 
@@ -360,7 +362,8 @@ int buf_write_many(struct buf **bufs, unsigned int n)
 		}
 		while (bufs[i]->b_state & BUF_BUSY)
 			waitq_sleep_uninterruptible(&buf_busyq, &buf_lock);
-		write_add_locked(&bw, bufs[i]);
+		if (!(bufs[i]->b_state & BUF_PINNED))
+			write_add_locked(&bw, bufs[i]);
 		spin_unlock(&buf_lock);
 	}
 	e = write_go(&bw);

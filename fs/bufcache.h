@@ -9,7 +9,7 @@
  * (buf_pin) and calls buf_dirty() when the transaction has been committed.
  *
  * Who changes the bytes of a buffer keeps others from it by locks of its own. A buffer that is
- * being written home may be changed: it is dirty again then.
+ * being written home may be changed: it is dirty again then. A pinned one is not being written.
  *
  * Legend: [a] atomic, [b] the bufcache's lock, [I] immutable.
  */
@@ -62,10 +62,11 @@ void buf_put(struct buf *b);
  * locks. */
 void buf_dirty(struct buf *b);
 /* The contents changed but must not be written home before buf_unpin(); the state nests with
- * BUF_DIRTY of earlier changes: a dirty buffer that is pinned stays where it is. */
+ * BUF_DIRTY of earlier changes: a dirty buffer that is pinned stays where it is. Sleeps until a
+ * write home that is under way is through. */
 void buf_pin(struct buf *b);
 void buf_unpin(struct buf *b);
-/* Write now and wait. -EIO. */
+/* Write now and wait; a pinned one stays where it is. -EIO. */
 int buf_write(struct buf *b);
 /* Start writing n buffers and wait for all; first error. */
 int buf_write_many(struct buf **bufs, unsigned int n);

@@ -10,6 +10,7 @@
 #include "fs/blkdev.h"
 #include "fs/dcache.h"
 #include "fs/devfs/devfs.h"
+#include "fs/ext2/ext2.h"
 #include "fs/fdtable.h"
 #include "fs/file.h"
 #include "fs/fs_context.h"
@@ -42,6 +43,7 @@ void fs_init(void)
 	inotify_cache_init();
 	tmpfs_init();
 	procfs_init();
+	ext2_init();
 	fs_report_init();
 	err = mount_root("tmpfs", "rootfs", "mode=755");
 	KASSERT_MSG(err == 0, "error %d", err);

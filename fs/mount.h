@@ -39,6 +39,10 @@ struct fs_type {
 	 * then all stays as it was. NULL: there is nothing to do.
 	 */
 	int (*ft_remount)(struct superblock *sb, unsigned long flags, const char *data);
+	 * Times or size of vn have changed. Any context that may take spin locks. NULL: nothing
+	 * to be done about it.
+	 */
+	void (*ft_touched)(struct vnode *vn);
 	/* Where a VNF_MAGIC link leads; *out gets references. 0 or -errno. */
 	int (*ft_jump)(struct vnode *vn, struct path *out);
 	/* Options for /proc/mounts, with a leading comma; NULL: none. */

@@ -101,7 +101,7 @@ static int write_part(struct vnode *vn, struct uio *u, size_t n)
 		return err;
 	/* After the page: filling it must find a hole where there is none yet. */
 	if (vo->vo_pager && vo->vo_pager->vp_make_writable)
-		err = vo->vo_pager->vp_make_writable(vo, offset >> PAGE_SHIFT);
+		err = vo->vo_pager->vp_make_writable(vo, offset, offset + n);
 	if (!err) {
 		err = uio_copy_in(u, (u8 *)page_to_virt(pg) + in_page(offset), n);
 		vm_object_mark_dirty(vo, pg);

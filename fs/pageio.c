@@ -206,16 +206,16 @@ static void pageio_write(struct vm_object *vo, struct page **pages, u64 index, u
 	start_all(vo, BIO_WRITE, pages, index, n);
 }
 
-/* Allocate the blocks of the page. */
-static int pageio_make_writable(struct vm_object *vo, u64 index)
+/* Allocate the blocks of a page up to where it will be written. */
+static int pageio_make_writable(struct vm_object *vo, u64 from, u64 to)
 {
 	struct vnode *vn = vo->vo_owner;
-	u64 pos = index << PAGE_SHIFT, end = pos + PAGE_SIZE;
+	u64 pos = round_down(from, PAGE_SIZE);
 
 	writeback_throttle(vn);
-	while (pos < end) {
+	while (pos < to) {
 		struct blkrun run;
-		int err = vn->v_ops->vo_bmap(vn, pos, end - pos, true, &run);
+		int err = vn->v_ops->vo_bmap(vn, pos, to - pos, true, &run);
 
 		if (err)
 			return err;

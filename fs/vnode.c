@@ -183,6 +183,18 @@ struct vnode *vnode_get(struct vnode *vn)
 	return vn;
 }
 
+bool vnode_try_get(struct vnode *vn)
+{
+	bool alive;
+
+	spin_lock(&vnode_lock);
+	alive = !hlist_unlinked(&vn->v_hash);
+	if (alive && atomic_fetch_add(&vn->v_ref, 1) == 0)
+		list_del(&vn->v_lru);
+	spin_unlock(&vnode_lock);
+	return alive;
+}
+
 static void vnode_free(struct vnode *vn)
 {
 	struct superblock *sb = vn->v_sb;
@@ -291,7 +303,8 @@ static unsigned long shrink(struct superblock *sb, unsigned long max_pages, bool
 
 		spin_lock(&vnode_lock);
 		list_for_each_entry(vn, &vnode_unused, v_lru) {
-			if ((!sb || vn->v_sb == sb) && (force || !vnode_pages_busy(vn))) {
+			if ((!sb || vn->v_sb == sb) &&
+			    (force || (!vnode_pages_busy(vn) && !READ_ONCE(vn->v_unsaved)))) {
 				found = vn;
 				break;
 			}
@@ -398,6 +411,12 @@ int vnode_permission(struct vnode *vn, int mask, const struct cred *cr)
 	return ((u32)mask & ~mode & 7) ? -EACCES : 0;
 }
 
+static void vnode_touched(struct vnode *vn)
+{
+	if (vn->v_sb->sb_type->ft_touched)
+		vn->v_sb->sb_type->ft_touched(vn);
+}
+
 void vnode_touch(struct vnode *vn, bool atime, bool mtime, bool ctime)
 {
 	struct vtime now;
@@ -411,6 +430,7 @@ void vnode_touch(struct vnode *vn, bool atime, bool mtime, bool ctime)
 	if (ctime)
 		vn->v_ctime = now;
 	spin_unlock(&vn->v_ilock);
+	vnode_touched(vn);
 }
 
 static bool vtime_after(const struct vtime *a, const struct vtime *b)
@@ -439,6 +459,7 @@ void vnode_accessed(struct vnode *vn, const struct mount *mnt)
 	spin_lock(&vn->v_ilock);
 	vn->v_atime = now;
 	spin_unlock(&vn->v_ilock);
+	vnode_touched(vn);
 }
 
 void vnode_setattr_generic(struct vnode *vn, const struct vattr *va)

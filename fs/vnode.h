@@ -56,6 +56,7 @@ struct vnode {
 	struct vm_object v_object;	/* pages of a regular file */
 	/* [a] open for writing; < 0: text being executed (ETXTBSY) */
 	atomic_t v_writers;
+	bool v_unsaved;			/* [file system's] reclaim leaves it alone until it is on disk */
 	struct hlist_node v_hash;	/* [vnode_lock] VNF_HASHED only */
 	struct list_head v_sblink;	/* [vnode_lock] superblock.sb_vnodes */
 	struct list_head v_lru;		/* [vnode_lock] unused */
@@ -205,6 +206,11 @@ void vnode_object_release(struct vm_object *vo);
 void vnode_object_ident(struct vm_object *vo, u64 *dev, u64 *ino);
 int vnode_alloc(struct superblock *sb, u64 ino, u32 mode, struct vnode **out);	/* NEW, ref 1 */
 struct vnode *vnode_get(struct vnode *vn);
+/*
+ * A reference to a VNF_HASHED vnode that may have none: false when it is about to end. Its file
+ * system sees to it that it is not freed meanwhile.
+ */
+bool vnode_try_get(struct vnode *vn);
 void vnode_put(struct vnode *vn);
 /* Default attribute changes on the in-core vnode. */
 void vnode_setattr_generic(struct vnode *vn, const struct vattr *va);

@@ -3,8 +3,9 @@
  * Write-back. Vnodes with dirty pages are on a list of their super block, oldest first (vnode.c);
  * dirty metadata blocks on lists of their devices (bufcache.c).
  *
- *	flusher	  every dirty_writeback_centisecs: what is older than dirty_expire_centisecs;
- *		  and all of it while more than dirty_background_ratio of memory is dirty
+ *	flusher	  every dirty_writeback_centisecs: what is older than dirty_expire_centisecs,
+ *		  and the file systems' own (ft_sync: a journal commits);
+ *		  all of it while more than dirty_background_ratio of memory is dirty
  *	writers	  above dirty_ratio: write their own file's pages and wait
  *	fsync	  the pages of one file, its inode, the disk's cache
  *
@@ -144,6 +145,13 @@ static void flush_superblock(struct superblock *sb, void *arg)
 	start_vnodes(sb, *(nsec_t *)arg);
 }
 
+static void sync_metadata(struct superblock *sb, void *arg)
+{
+	(void)arg;
+	if (sb->sb_type->ft_sync)
+		(void)sb->sb_type->ft_sync(sb, false);
+}
+
 /* One round: everything that has been dirty since before. */
 static void flush_round(nsec_t before)
 {
@@ -175,6 +183,7 @@ static __noreturn void flusher_main(void *arg)
 		flush_wanted = false;
 		spin_unlock(&flush_lock);
 		now = clock_monotonic();
+		superblock_for_each(sync_metadata, NULL);
 		flush_round(now > age ? now - age : 0);
 		if (too_much(READ_ONCE(background_ratio)))
 			flush_round(now);

@@ -394,7 +394,9 @@ static int bring_in(struct fault *f)
 	err = vm_object_getpage(vo, f->f_index, &f->f_page);
 	f->f_major |= pager && pager->vp_write;
 	if (!err && f->f_access & VF_WRITE && pager && pager->vp_make_writable)
-		err = pager->vp_make_writable(vo, f->f_index);
+		err = pager->vp_make_writable(vo, f->f_index << PAGE_SHIFT,
+					      min((f->f_index + 1) << PAGE_SHIFT,
+						  READ_ONCE(vo->vo_size)));
 	f->f_announced = f->f_access & VF_WRITE;
 	vm_object_put(vo);
 	return err && err != -ENOMEM ? -EIO : err;

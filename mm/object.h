@@ -30,9 +30,10 @@ struct vm_pager {
 	/* Start writing dirty pages; the object is backed by something slower than memory. */
 	void (*vp_write)(struct vm_object *vo, struct page **pages, u64 index, unsigned int n);
 	/*
-	 * About to be written through a shared mapping or write(): reserve blocks. 0, -ENOSPC.
+	 * Bytes [from, to) of one page are about to be written through a shared mapping or write():
+	 * reserve blocks. 0, -ENOSPC.
 	 */
-	int (*vp_make_writable)(struct vm_object *vo, u64 index);
+	int (*vp_make_writable)(struct vm_object *vo, u64 from, u64 to);
 	/* The object had no dirty page and has one now. NULL: so be it. */
 	void (*vp_dirtied)(struct vm_object *vo);
 	/* n pages have left the object, by truncation, as a hole, at the end. NULL: so be it. */

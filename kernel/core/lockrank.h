@@ -19,6 +19,10 @@ enum lock_rank {
 	RANK_TTY_IO,		/* one reader at a time */
 	RANK_EXEC,		/* proc.p_execlock */
 	RANK_VMSPACE,		/* vmspace.vm_lock */
+	RANK_JOURNAL_COMMIT,	/* journal.j_commit_lock: commit and checkpoint */
+	RANK_JOURNAL,		/* journal.j_barrier: an open handle reads */
+	RANK_FS_MAP,		/* einode.ei_map_lock: from file to disk */
+	RANK_FS_ALLOC,		/* ext2.fs_alloc_lock: bitmaps and counts */
 	RANK_SLEEP_LEAF,	/* sleeping locks that take no other */
 	/* spin locks */
 	RANK_SPIN_FIRST,
@@ -27,6 +31,7 @@ enum lock_rank {
 	RANK_SIGNAL,		/* sigstate.ss_lock */
 	RANK_FDTABLE,		/* fdtable.fdt_lock */
 	RANK_FS,		/* small fs locks: fs context, file flags */
+	RANK_JOURNAL_SPIN,	/* journal's and ext2's lists; buffers inside */
 	RANK_DCACHE,		/* name cache buckets and links */
 	RANK_VNODE_SPIN,	/* vnode hash, vnode fields */
 	RANK_TTY,		/* tty.tty_lock */

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Giving blocks back: truncation and the end of a file.
+ *
+ * A large file does not fit into one transaction. So it goes on the orphan list
+ * first, with its new size; then blocks are freed in as many handles as it
+ * takes; then it leaves the list. After a crash in between, the mount goes on
+ * where this ended (orphan.c).
+ *
+ * Each handle walks the tree from the start; what earlier ones have freed is
+ * zero by now, so that costs little. A number is zeroed in the same handle that
+ * frees its block.
+ *
+ * An image may have trees with loops: the first block that is freed twice ends
+ * the work, and what is left of the tree is cut off and lost until e2fsck.
+ */
+#include <errno.h>
+#include <kassert.h>
+#include "fs/ext2/ext2.h"
+
+#define UNIT_CREDITS	4		/* array, bitmap, descriptor, super block */
+#define UNIT_BLOCKS	512		/* freed at once */
+
+struct trunc {
+	struct handle *tr_h;
+	struct einode *tr_ei;
+	struct ext2 *tr_fs;
+	u64 tr_from;			/* first logical block to go */
+	bool tr_meta;			/* the data went through the journal: revoke it */
+	bool tr_full;			/* the handle can take no more */
+};
+
+/* Free a stretch of blocks that b's (NULL: the inode's) array has at slot. */
+static int free_run(struct trunc *tr, struct buf *b, u32 *slot, u32 n, bool meta)
+{
+	u32 block = *slot;
+	int err = b ? ext2_access(tr->tr_h, b) : 0;
+
+	for (u32 i = 0; i < n && meta && !err; i++)
+		err = tr->tr_fs->fs_journal ? journal_revoke(tr->tr_h, block + i) :
+		      (buf_forget(tr->tr_fs->fs_dev, block + i, tr->tr_fs->fs_bsize), 0);
+	if (!err)
+		err = ext2_free_blocks(tr->tr_h, tr->tr_fs, block, n);
+	if (err)
+		return err;
+	for (u32 i = 0; i < n; i++)
+		slot[i] = 0;
+	if (b)
+		ext2_dirty(tr->tr_h, b);
+	tr->tr_ei->ei_vnode->v_blocks -= min(tr->tr_ei->ei_vnode->v_blocks,
+					     (u64)n * (tr->tr_fs->fs_bsize / 512));
+	return 0;
+}
+
+/* A forgotten block is a credit, too. */
+static bool handle_full(struct trunc *tr, u32 metas)
+{
+	if (tr->tr_fs->fs_journal && tr->tr_h->h_credits < UNIT_CREDITS + metas)
+		tr->tr_full = true;
+	return tr->tr_full;
+}
+
+/* Neighbouring blocks from slot on, at most max, of one group. */
+static u32 stretch(const struct ext2 *fs, const u32 *slot, u32 max)
+{
+	u32 per_group = fs->fs_super->s_blocks_per_group, n = 1;
+	u32 left = per_group - (*slot - fs->fs_first_block) % per_group;
+
+	max = min(max, min(left, (u32)UNIT_BLOCKS));
+	while (n < max && slot[n] == slot[0] + n)
+		n++;
+	return n;
+}
+
+static int free_slots(struct trunc *tr, struct buf *b, u32 *slots, u32 n, u64 first, int depth);
+
+/* The subtree below slot, which begins with logical block first. */
+static int free_subtree(struct trunc *tr, struct buf *b, u32 *slot, u64 first, int depth)
+{
+	struct ext2 *fs = tr->tr_fs;
+	struct buf *child;
+	int err;
+
+	if (!ext2_block_ok(fs, *slot, 1))
+		return ext2_error(fs, "inode %lu: indirect block %u",
+				  tr->tr_ei->ei_vnode->v_ino, *slot);
+	err = buf_read(fs->fs_dev, *slot, fs->fs_bsize, &child);
+	if (err)
+		return err;
+	err = free_slots(tr, child, (u32 *)child->b_data, fs->fs_ptrs, first, depth - 1);
+	buf_put(child);
+	if (err || tr->tr_full || first < tr->tr_from || handle_full(tr, 1))
+		return err;
+	return free_run(tr, b, slot, 1, true);
+}
+
+static int free_slots(struct trunc *tr, struct buf *b, u32 *slots, u32 n, u64 first, int depth)
+{
+	u64 span = 1;
+	int err = 0;
+
+	for (int i = 0; i < depth; i++)
+		span *= tr->tr_fs->fs_ptrs;
+	for (u32 i = 0; i < n && !err && !tr->tr_full; ) {
+		u32 len = 1, metas;
+
+		if (!slots[i] || first + (i + 1) * span <= tr->tr_from) {
+			i++;
+			continue;
+		}
+		if (depth) {
+			err = free_subtree(tr, b, &slots[i], first + i * span, depth);
+		} else {
+			metas = tr->tr_meta && tr->tr_fs->fs_journal;
+			if (handle_full(tr, metas))
+				break;
+			if (metas)
+				len = min(n - i, tr->tr_h->h_credits - UNIT_CREDITS);
+			else
+				len = n - i;
+			len = stretch(tr->tr_fs, &slots[i], len);
+			err = free_run(tr, b, &slots[i], len, tr->tr_meta);
+		}
+		i += len;
+	}
+	return err;
+}
+
+/* As much as one handle can. */
+static int free_some(struct trunc *tr)
+{
+	struct einode *ei = tr->tr_ei;
+	u64 first = EXT2_NDIR, span = tr->tr_fs->fs_ptrs;
+	int err;
+
+	mutex_lock(&ei->ei_map_lock);
+	ei->ei_last_block = 0;
+	err = free_slots(tr, NULL, ei->ei_block, EXT2_NDIR, 0, 0);
+	for (int depth = 1; depth <= 3 && !err && !tr->tr_full; depth++) {
+		u32 *slot = &ei->ei_block[EXT2_NDIR + depth - 1];
+
+		if (*slot && first + span > tr->tr_from)
+			err = free_subtree(tr, NULL, slot, first, depth);
+		first += span;
+		span *= tr->tr_fs->fs_ptrs;
+	}
+	if (!err && !tr->tr_full)
+		ei->ei_alloc_end = (s64)(tr->tr_from << tr->tr_fs->fs_bits);
+	mutex_unlock(&ei->ei_map_lock);
+	return err;
+}
+
+/* The tree makes no sense: from here on the file has no blocks behind from. */
+static void cut_off(struct trunc *tr)
+{
+	u32 first = (u32)min(tr->tr_from, (u64)EXT2_NDIR);
+
+	mutex_lock(&tr->tr_ei->ei_map_lock);
+	for (u32 i = first; i < EXT2_NBLOCKS; i++)
+		tr->tr_ei->ei_block[i] = 0;
+	mutex_unlock(&tr->tr_ei->ei_map_lock);
+}
+
+int ext2_free_from(struct vnode *vn, s64 size)
+{
+	struct ext2 *fs = ext2_of(vn);
+	struct trunc tr = {
+		.tr_ei = einode_of(vn), .tr_fs = fs,
+		.tr_from = DIV_ROUND_UP((u64)size, fs->fs_bsize), .tr_meta = !vnode_is_reg(vn),
+	};
+	int err;
+
+	do {
+		struct handle h;
+
+		err = ext2_begin(fs, CREDITS_TRUNCATE, &h);
+		if (err)
+			return err;
+		tr.tr_h = &h;
+		tr.tr_full = false;
+		err = ext2_join(&h, vn, false);
+		if (!err) {
+			err = free_some(&tr);
+			if (err == -EUCLEAN || err == -EIO) {
+				cut_off(&tr);
+				tr.tr_full = false;
+			}
+		}
+		journal_stop(&h);
+	} while (!err && tr.tr_full);
+	return err;
+}
+
+/* Begin: the new size, and a place on the orphan list while blocks go. */
+static int set_size(struct vnode *vn, s64 size, bool shrink)
+{
+	struct handle h;
+	int err = ext2_begin(ext2_of(vn), CREDITS_NAME, &h);
+
+	if (err)
+		return err;
+	err = ext2_join(&h, vn, shrink);
+	if (!err && shrink)
+		err = ext2_orphan_add(&h, vn);
+	if (!err) {
+		vm_object_truncate(&vn->v_object, (u64)size);
+		vn->v_size = size;
+	}
+	journal_stop(&h);
+	return err;
+}
+
+/*
+ * The page that will hold the end is in memory afterwards, so that its rest is
+ * zeroed there and on disk; what lies there now must not come back when the file
+ * grows.
+ */
+static int load_tail(struct vnode *vn, s64 size)
+{
+	struct page *pg;
+	int err;
+
+	if (size % PAGE_SIZE == 0 || size >= vn->v_size)
+		return 0;
+	err = vm_object_getpage(&vn->v_object, (u64)size >> PAGE_SHIFT, &pg);
+	if (err)
+		return err;
+	vm_object_mark_dirty(&vn->v_object, pg);
+	page_put(pg);
+	return 0;
+}
+
+int ext2_truncate(struct vnode *vn, s64 size)
+{
+	struct ext2 *fs = ext2_of(vn);
+	struct einode *ei = einode_of(vn);
+	bool shrink = size < max(vn->v_size, ei->ei_alloc_end);
+	struct handle h;
+	int err;
+
+	KASSERT(rwlock_write_held(&vn->v_lock));
+	if (size > fs->fs_max_size)
+		return -EFBIG;
+	err = load_tail(vn, size);
+	if (!err)
+		err = set_size(vn, size, shrink);
+	if (err || !shrink)
+		return err;
+	err = ext2_free_from(vn, size);
+	if (err)
+		return err;
+	err = ext2_begin(fs, CREDITS_NAME, &h);
+	if (err)
+		return err;
+	err = ext2_orphan_del(&h, vn);
+	journal_stop(&h);
+	return err;
+}

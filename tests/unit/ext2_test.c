@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unit-sources: fs/ext2/alloc.c fs/ext2/bmap.c fs/ext2/dir.c fs/ext2/dirindex.c fs/ext2/inode.c fs/ext2/journal.c fs/ext2/journal_commit.c fs/ext2/journal_replay.c fs/ext2/namei.c fs/ext2/orphan.c fs/ext2/super.c fs/ext2/truncate.c kernel/lib/string.c kernel/lib/bitmap.c kernel/lib/hash.c kernel/lib/radix.c kernel/lib/fmt.c tests/unit/ext2/host.c
+ *
+ * fs/ext2 on images that mke2fs makes, with every block size, with and without
+ * a journal; e2fsck says after each test whether they are still whole.
+ */
+#include <errno.h>
+
+#include "tests/unit/ext2/host.h"
+#include "tests/unit/unit.h"
+
+static char image_name[64];
+static struct superblock *sb;
+
+struct format {
+	const char *options;
+	unsigned int kib;
+};
+
+static const struct format formats[] = {
+	{ "-b 1024", 8192 },
+	{ "-b 4096", 16384 },
+	{ "-b 1024 -j", 8192 },
+	{ "-b 2048 -j -I 128", 16384 },
+	{ "-b 4096 -j", 32768 },
+	{ "-b 1024 -g 1024 -N 512", 8192 },
+};
+static const struct format *format;
+
+static void make_image(const char *options, unsigned int kib)
+{
+	char command[300];
+	size_t size;
+	char *data;
+
+	snprintf(image_name, sizeof(image_name), "/tmp/ext2_test.%d.img", (int)getpid());
+	snprintf(command, sizeof(command), "rm -f %s; mke2fs -q -F %s %s %uk >/dev/null 2>&1", image_name,
+		 options, image_name, kib);
+	CHECK_EQ(system(command), 0);
+	data = unit_read_file(image_name, &size);
+	CHECK(data && size == kib * 1024ul);
+	host_disk_load(data, size);
+	unit_free(data);
+}
+
+static void save_image(void)
+{
+	FILE *f = fopen(image_name, "wb");
+
+	CHECK(f && fwrite(host_disk.hd_data, 1, host_disk.hd_size, f) == host_disk.hd_size);
+	fclose(f);
+}
+
+/* e2fsck finds nothing. */
+static bool clean(void)
+{
+	char command[200];
+	int status;
+
+	save_image();
+	snprintf(command, sizeof(command), "e2fsck -fn %s >%s.log 2>&1", image_name, image_name);
+	status = system(command);
+	if (status) {
+		snprintf(command, sizeof(command), "sed 's/^/# /' %s.log", image_name);
+		(void)!system(command);
+	}
+	return status == 0;
+}
+
+static void begin(void)
+{
+	make_image(format->options, format->kib);
+	CHECK_EQ(host_mount(0, &sb), 0);
+}
+
+static void end(void)
+{
+	CHECK_EQ(atomic_read(&ext2_of(sb->sb_root)->fs_errors), 0);
+	host_umount(sb);
+	CHECK_EQ(host_objects(), 0);
+	CHECK(clean());
+}
+
+static void fill(u8 *buf, size_t n, u64 seed)
+{
+	for (size_t i = 0; i < n; i++)
+		buf[i] = (u8)((seed * 0x9e3779b97f4a7c15ul + i * 0x2545f491) >> 24) | 1;
+}
+
+static void write_file(const char *path, u64 off, size_t n, u64 seed)
+{
+	u8 *buf = unit_alloc(n);
+	struct vnode *vn;
+
+	CHECK_EQ(host_lookup(sb, path, &vn), 0);
+	fill(buf, n, seed);
+	CHECK_EQ(host_write(vn, off, buf, n), n);
+	vnode_put(vn);
+	unit_free(buf);
+}
+
+static void check_file(const char *path, u64 off, size_t n, u64 seed)
+{
+	u8 *buf = unit_alloc(n), *want = unit_alloc(n);
+	struct vnode *vn;
+
+	CHECK_EQ(host_lookup(sb, path, &vn), 0);
+	fill(want, n, seed);
+	CHECK_EQ(host_read(vn, off, buf, n), n);
+	CHECK(memcmp(buf, want, n) == 0);
+	vnode_put(vn);
+	unit_free(buf);
+	unit_free(want);
+}
+
+static void test_empty(void)
+{
+	begin();
+	end();
+}
+
+static void test_files(void)
+{
+	begin();
+	CHECK_EQ(host_create(sb, "a", S_IFREG | 0644, NULL), 0);
+	CHECK_EQ(host_create(sb, "a", S_IFREG | 0644, NULL), -EEXIST);
+	CHECK_EQ(host_create(sb, "d", S_IFDIR | 0755, NULL), 0);
+	CHECK_EQ(host_create(sb, "d/e", S_IFDIR | 0755, NULL), 0);
+	write_file("a", 0, 100000, 1);
+	check_file("a", 0, 100000, 1);
+	CHECK_EQ(host_create(sb, "d/l", S_IFLNK | 0777, "short"), 0);
+	CHECK_EQ(host_create(sb, "d/m", S_IFLNK | 0777,
+		"a target of more than sixty characters, which needs a block of its own"), 0);
+	CHECK_EQ(host_link(sb, "a", "d/b"), 0);
+	CHECK_EQ(host_rename(sb, "d/b", "d/e/c", false), 0);
+	CHECK_EQ(host_rename(sb, "d/e", "f", false), 0);
+	CHECK_EQ(host_rename(sb, "d", "f", true), 0);
+	CHECK_EQ(host_mknod(sb, "f/null", S_IFCHR | 0666, 0x103), 0);
+	CHECK_EQ(host_mknod(sb, "f/fifo", S_IFIFO | 0666, 0), 0);
+	CHECK_EQ(host_unlink(sb, "d"), -ENOTEMPTY);
+	check_file("d/c", 0, 100000, 1);
+	host_umount(sb);
+	CHECK(clean());
+	CHECK_EQ(host_mount(0, &sb), 0);
+	check_file("a", 0, 100000, 1);
+	CHECK_EQ(host_unlink(sb, "a"), 0);
+	CHECK_EQ(host_unlink(sb, "d/c"), 0);
+	CHECK_EQ(host_unlink(sb, "d"), 0);
+	end();
+}
+
+static void test_sparse(void)
+{
+	static const s64 sizes[] = { 5000000, 300001, 13 * 1024, 12 * 1024, 777, 0 };
+
+	begin();
+	CHECK_EQ(host_create(sb, "s", S_IFREG | 0644, NULL), 0);
+	write_file("s", 0, 10, 1);
+	write_file("s", 12 * 1024 + 5, 10, 2);
+	write_file("s", 300000, 3000, 3);
+	write_file("s", 4999999, 100, 4);
+	write_file("s", (1ul << 26) + 3, 5000, 5);
+	check_file("s", 300000, 3000, 3);
+	check_file("s", (1ul << 26) + 3, 5000, 5);
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		CHECK_EQ(host_truncate(sb, "s", sizes[i]), 0);
+		(void)ext2_sync(sb, true);
+		if (!ext2_of(sb->sb_root)->fs_journal)
+			continue;
+	}
+	end();
+	CHECK_EQ(host_mount(0, &sb), 0);
+	if (ext2_of(sb->sb_root)->fs_bsize == 4096) {
+		CHECK_EQ(host_create(sb, "big", S_IFREG | 0644, NULL), 0);
+		write_file("big", 5ul << 30, 5000, 6);
+		check_file("big", 5ul << 30, 5000, 6);
+	}
+	end();
+}
+
+static void test_space(void)
+{
+	struct statfs before, after;
+	struct vnode *vn;
+	u8 *buf = unit_alloc(65536);
+	ssize_t n;
+
+	begin();
+	(void)host_statfs(sb, &before);
+	for (int round = 0; round < 3; round++) {
+		CHECK_EQ(host_create(sb, "f", S_IFREG | 0644, NULL), 0);
+		CHECK_EQ(host_lookup(sb, "f", &vn), 0);
+		for (u64 at = 0; (n = host_write(vn, at, buf, 65536)) > 0; )
+			at += (u64)n;
+		CHECK_EQ(n, -ENOSPC);
+		CHECK_EQ(host_create(sb, "d", S_IFDIR | 0644, NULL), -ENOSPC);
+		(void)vnode_write_data(vn);
+		vnode_put(vn);
+		CHECK_EQ(host_unlink(sb, "f"), 0);
+		(void)host_statfs(sb, &after);
+		CHECK_EQ(after.f_bfree, before.f_bfree);
+		CHECK_EQ(after.f_ffree, before.f_ffree);
+	}
+	unit_free(buf);
+	end();
+}
+
+static int count_one(void *arg, const char *name, u64 ino)
+{
+	(void)name, (void)ino;
+	++*(int *)arg;
+	return 0;
+}
+
+static void test_large_dir(void)
+{
+	char name[64];
+	int n = 0, files = 3000;
+
+	begin();
+	CHECK_EQ(host_create(sb, "d", S_IFDIR | 0755, NULL), 0);
+	CHECK_EQ(host_create(sb, "x", S_IFREG | 0755, NULL), 0);
+	for (int i = 0; i < files; i++) {
+		snprintf(name, sizeof(name), "d/file with number %d", i);
+		CHECK_EQ(host_link(sb, "x", name), 0);
+	}
+	for (int i = 0; i < files; i += 3) {
+		snprintf(name, sizeof(name), "d/file with number %d", i);
+		CHECK_EQ(host_unlink(sb, name), 0);
+		snprintf(name, sizeof(name), "d/%d", i);
+		CHECK_EQ(host_link(sb, "x", name), 0);
+	}
+	struct vnode *vn;
+
+	CHECK_EQ(host_lookup(sb, "d", &vn), 0);
+	CHECK_EQ(host_readdir(vn, count_one, &n), 0);
+	CHECK_EQ(n, files);
+	vnode_put(vn);
+	for (int i = 0; i < files; i++) {
+		snprintf(name, sizeof(name), i % 3 ? "d/file with number %d" : "d/%d", i);
+		CHECK_EQ(host_unlink(sb, name), 0);
+	}
+	CHECK_EQ(host_unlink(sb, "d"), 0);
+	end();
+}
+
+/* An unlinked file that is open when the power goes. */
+static void test_orphan(void)
+{
+	struct vnode *vn;
+
+	begin();
+	if (!ext2_of(sb->sb_root)->fs_journal) {
+		end();
+		return;
+	}
+	CHECK_EQ(host_create(sb, "o", S_IFREG | 0644, NULL), 0);
+	write_file("o", 0, 200000, 1);
+	CHECK_EQ(host_lookup(sb, "o", &vn), 0);
+	CHECK_EQ(host_unlink(sb, "o"), 0);
+	CHECK_EQ(ext2_sync(sb, true), 0);
+	vnode_put(vn);
+	host_power_cut(sb);
+	CHECK_EQ(host_mount(0, &sb), 0);
+	CHECK_EQ(host_lookup(sb, "o", &vn), -ENOENT);
+	end();
+}
+
+static void run(void (*test)(void), const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		char text[100];
+
+		format = &formats[i];
+		snprintf(text, sizeof(text), "%s %s", name, format->options);
+		unit_run(text, test);
+	}
+}
+
+int main(void)
+{
+	char command[200];
+
+	run(test_empty, "empty");
+	run(test_files, "files");
+	run(test_sparse, "sparse");
+	run(test_space, "space");
+	run(test_large_dir, "large directory");
+	run(test_orphan, "orphan");
+	snprintf(command, sizeof(command), "rm -f %s %s.log", image_name, image_name);
+	(void)!system(command);
+	return unit_end();
+}
