@@ -39,6 +39,7 @@ struct fs_type {
 	 * then all stays as it was. NULL: there is nothing to do.
 	 */
 	int (*ft_remount)(struct superblock *sb, unsigned long flags, const char *data);
+	/*
 	 * Times or size of vn have changed. Any context that may take spin locks. NULL: nothing
 	 * to be done about it.
 	 */
