@@ -19,6 +19,7 @@ from collections import namedtuple
 from xml.etree import ElementTree
 
 import console
+import gdbpage
 import gdbtest
 import ktap
 
@@ -607,6 +608,7 @@ SUITES = (
           gdbtest.debug_kernel),
     Suite("gdb-replay", "make record, make replay and ct-back",
           gdbtest.replay),
+    Suite("gdb-page", "docs/page-fault.md, typed and compared", gdbpage.suite),
     Suite("layers", "no file reaches upwards", layers),
     Suite("docs", "references in the documents", docs),
     Suite("times", "how long it takes to the prompt", boot_times, (), False),

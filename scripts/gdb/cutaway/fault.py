@@ -4,7 +4,7 @@
 import gdb
 
 from cutaway import faultcases, kernel, names, pages, processes
-from cutaway.command import command
+from cutaway.command import command, number
 from cutaway.kernel import const, safely
 
 
@@ -108,11 +108,13 @@ def _frame_text(pfn):
 class FaultStop(gdb.Breakpoint):
     """On page_fault(); stops for a fault of the wanted process and kind."""
 
-    def __init__(self, who, kind):
+    def __init__(self, who, kind, address):
         super().__init__(f"*{kernel.address_of('page_fault'):#x}",
                          internal=True)
         self.silent = True
         self.who, self.kind, self.fault = who, kind, None
+        self.page = None if address is None else \
+            address >> const("PAGE_SHIFT")
 
     def is_wanted(self, owner):
         return self.who in (None, str(int(owner["p_pid"])),
@@ -126,6 +128,8 @@ class FaultStop(gdb.Breakpoint):
         except (*kernel.UNREADABLE, gdb.GdbError):
             return False
         if self.kind and fault.case.kind != self.kind:
+            return False
+        if self.page not in (None, fault.address >> const("PAGE_SHIFT")):
             return False
         self.fault = fault
         return True
@@ -171,11 +175,11 @@ class FaultEnd(gdb.Breakpoint):
             cls.last.over = False
 
 
-@command("ct-fault", "[PID|NAME] [KIND]")
+@command("ct-fault", "[PID|NAME] [KIND] [at ADDR]")
 def ct_fault(words):
-    """Goes on to the next page fault, of that process and kind, and explains it.
+    """Goes on to the next page fault of that process and kind, and explains it.
 
-    It stops on entry to page_fault(), and says who faulted where, what the CPU
+    With an address, such as at &counter: to a fault of the page it is in. It stops on entry to page_fault(), and says who faulted where, what the CPU
     told, the area and the page-table entry, and what the kernel is about to do.
     When the fault is over (type finish) it tells the entry as it is then.
     The kinds, which the head of mm/fault.c draws as a tree:
@@ -189,13 +193,17 @@ def ct_fault(words):
       bad         nothing is mapped there: SIGSEGV
       bus         past the end of a mapped file: SIGBUS
     """
-    who = kind = None
+    who = kind = address = None
+    if "at" in words:
+        cut = words.index("at")
+        address = number(" ".join(words[cut + 1:]))
+        words = words[:cut]
     for word in words:
         if word in faultcases.KINDS:
             kind = word
         else:
             who = word
-    stop = FaultStop(who, kind)
+    stop = FaultStop(who, kind, address)
     try:
         gdb.execute("continue")
         if stop.fault is None:

@@ -21,23 +21,24 @@ from cutaway.fault import FaultEnd
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
 
+FIRST_WINDOW = 100000       # instructions in which the way back is looked for
+SYSCALL_SIZE = 2            # bytes of the instruction SYSCALL
+
 
 class Quiet:
-    """While it lasts, GDB does not say that and where the machine stops. Older
-    ones than GDB 13 do not know how, and say it."""
+    """While it lasts, what GDB prints is lost: where it stops on the way."""
 
     def __enter__(self):
-        self.switch("on")
+        gdb.flush()
+        self.output = os.dup(1)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
 
     def __exit__(self, *_error):
-        self.switch("off")
-
-    @staticmethod
-    def switch(word):
-        try:
-            gdb.execute(f"set suppress-cli-notifications {word}")
-        except gdb.error:
-            pass
+        gdb.flush()
+        os.dup2(self.output, 1)
+        os.close(self.output)
 
 
 class Machine:
@@ -122,26 +123,81 @@ def ct_replay(_words):
     print(f"The guest's console goes to {os.path.relpath(log)}.")
 
 
-def go(target):
+def restart(target):
     with Quiet():
         Machine.stop()
         Machine.start()
         run_to(target)
+
+
+def go(target, address=None):
+    """To a count, which has the instruction at that address as its next. One that
+    faults is not counted: it may have failed already when QEMU stops there."""
+    restart(target)
+    if address is not None and program_counter() != address:
+        restart(target - 1)
+        with Quiet():
+            gdb.execute("stepi")
     FaultEnd.expect_again()
     print(f"At instruction {target}.")
     gdb.execute("frame")
 
 
-@command("ct-back", "[N]")
+def program_counter():
+    return int(gdb.newest_frame().pc())
+
+
+def user_address():
+    """Of the user's instruction that this CPU entered the kernel from: it will be
+    repeated after a fault, and is the one before after a system call."""
+    if int(gdb.parse_and_eval("(unsigned long)$cs")) & 3:
+        raise gdb.GdbError("this is user code already")
+    frame = kernel.at(int(kernel.current()["t_arch"]["at_kstack_top"]) -
+                      kernel.type_of("struct trapframe").sizeof,
+                      "struct trapframe")
+    called = int(frame["tf_vec"]) == kernel.const("TF_VEC_SYSCALL")
+    return int(frame["tf_rip"]) - (SYSCALL_SIZE if called else 0)
+
+
+def last_visit(address, now):
+    """The count at which user code at an address was last begun before now."""
+    window = FIRST_WINDOW
+    while True:
+        restart(max(now - window, 0))
+        found = None
+        monitor(f"replay_break {now}")
+        with Quiet():
+            stop = gdb.Breakpoint(f"*{address:#x}", internal=True)
+            stop.silent = True
+            while count() < now:
+                gdb.execute("continue", to_string=True)
+                if program_counter() == address:
+                    found = count()
+            stop.delete()
+        if found is not None or window > now:
+            return found
+        window *= 10
+
+
+@command("ct-back", "[N|user]")
 def ct_back(words):
     """Goes back N instructions in a replay, one if N is not given.
 
-    Breakpoints stay, and can be reached again with continue. It takes as long as
-    the recording took to here, for the replay starts anew and runs to the
-    instruction before. ct-back 0 goes nowhere and tells the count, for ct-goto.
+    ct-back user goes to the last instruction of user code: out of a page fault or
+    a system call, to what caused it. Breakpoints stay, and can be reached again
+    with continue. It takes as long as the recording took to here, for the replay
+    starts anew and runs to the instruction before. ct-back 0 goes nowhere and
+    tells the count, for ct-goto.
     """
-    steps = number(words[0]) if words else 1
     now = count()
+    if words == ["user"]:
+        address = user_address()
+        begun = last_visit(address, now)
+        if begun is None:
+            raise gdb.GdbError("no user code came before")
+        go(begun, address)
+        return
+    steps = number(words[0]) if words else 1
     if steps:
         go(max(now - steps, 0))
     else:
