@@ -18,6 +18,7 @@
 #include "fs/bufcache.h"
 #include "fs/chrdev.h"
 #include "fs/partition.h"
+#include "fs/vnode.h"
 #include "kernel/core/fail.h"
 #include "kernel/core/printk.h"
 #include "kernel/core/statreg.h"
@@ -294,18 +295,67 @@ static int read_sectors(void *disk, u64 sector, struct page *pg)
 	return blk_rw_page(disk, BIO_READ, 0, sector, pg, 0, PAGE_SIZE);
 }
 
-/* Find out about partitions and enter those that are not known yet. */
-static int add_partitions(struct blkdev *disk)
+/* What the new table says of a partition that is known: NULL if it is gone. */
+static const struct partition *same_number(const struct partition *parts, int n, unsigned int no)
 {
-	struct partition *parts = kmalloc(MAX_PARTS * sizeof(*parts), ALLOC_WAIT);
+	for (int i = 0; i < n; i++)
+		if (parts[i].pt_number == no)
+			return &parts[i];
+	return NULL;
+}
+
+/* Has a partition changed that is in use? */
+static bool change_in_use(struct blkdev *disk, const struct partition *parts, int n)
+{
+	struct blkdev *bd = NULL;
+
+	while ((bd = blkdev_next(bd))) {
+		const struct partition *p = same_number(parts, n, bd->bd_partno);
+
+		if (bd->bd_disk == disk && bd->bd_partno && bd->bd_holder &&
+		    (!p || p->pt_start != bd->bd_start || p->pt_sectors != bd->bd_sectors))
+			return true;
+	}
+	return false;
+}
+
+/* Make the known partitions agree with the table, and enter the others. */
+static void change_partitions(struct blkdev *disk, const struct partition *parts, int n)
+{
+	struct blkdev *bd = NULL;
+
+	while ((bd = blkdev_next(bd))) {
+		const struct partition *p = same_number(parts, n, bd->bd_partno);
+
+		if (bd->bd_disk != disk || !bd->bd_partno ||
+		    (p && p->pt_start == bd->bd_start && p->pt_sectors == bd->bd_sectors))
+			continue;
+		buf_invalidate(bd);
+		vm_object_truncate(&bd->bd_vnode->v_object, 0);
+		bd->bd_start = p ? p->pt_start : 0;
+		bd->bd_sectors = p ? p->pt_sectors : 0;
+		blkfile_resize(bd);
+	}
+	for (int i = 0; i < n; i++)
+		add_partition(disk, &parts[i]);
+}
+
+int blkdev_rescan(struct blkdev *disk)
+{
+	struct partition *parts;
 	int n;
 
+	if (disk->bd_partno)
+		return -EINVAL;
+	parts = kmalloc(MAX_PARTS * sizeof(*parts), ALLOC_WAIT);
 	if (!parts)
 		return -ENOMEM;
 	n = partition_scan(read_sectors, disk, disk->bd_sectors, disk->bd_block_size,
 			   parts, MAX_PARTS);
-	for (int i = 0; i < n; i++)
-		add_partition(disk, &parts[i]);
+	if (n >= 0 && change_in_use(disk, parts, n))
+		n = -EBUSY;
+	if (n >= 0)
+		change_partitions(disk, parts, n);
 	kfree(parts);
 	return n < 0 ? n : 0;
 }
@@ -324,7 +374,7 @@ int blkdev_register(struct blkdev *bd)
 	printk(KERN_INFO "%s: %llu sectors of 512 bytes%s%s\n", bd->bd_name,
 	       (unsigned long long)bd->bd_sectors, bd->bd_write_cache ? ", write cache" : "",
 	       bd->bd_can_fua ? ", FUA" : "");
-	err = add_partitions(bd);
+	err = blkdev_rescan(bd);
 	if (err)
 		printk(KERN_WARN "%s: cannot read the partition table (error %d)\n",
 		       bd->bd_name, err);

@@ -132,6 +132,7 @@ struct blkdev {
 	unsigned int bd_bufs_busy;	/* being written; the same lock */
 	u32 bd_wberr;			/* [a] errseq: failed writes of pages and buffers */
 	struct vnode *bd_vnode;		/* [I] holds the device's pages: /dev/NAME and bufcache */
+	atomic_t bd_openers;		/* [a] open files of it */
 	void *bd_holder;		/* [blkdev_list_lock] mounted super block or swap: exclusive */
 };
 
@@ -143,6 +144,11 @@ void blkdev_init(void);
  */
 /* Enter a disk, read its partition table, make /dev nodes. May sleep. -EEXIST, -ENOMEM. */
 int blkdev_register(struct blkdev *bd);
+/*
+ * Read the partition table again: new partitions are entered, gone ones have no sectors any
+ * more. -EBUSY: one that has changed is in use; -EINVAL: no disk.
+ */
+int blkdev_rescan(struct blkdev *bd);
 /* By device number or by name ("sda1", "/dev/sda1"); NULL. Devices are never removed. */
 struct blkdev *blkdev_by_dev(u64 dev);
 struct blkdev *blkdev_by_name(const char *name);

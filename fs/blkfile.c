@@ -14,6 +14,7 @@
 #include "fs/bufcache.h"
 #include "fs/chrdev.h"
 #include "fs/devfs/devfs.h"
+#include "fs/directio.h"
 #include "fs/mount.h"
 #include "fs/pagecache.h"
 #include "fs/pageio.h"
@@ -82,6 +83,20 @@ int blkfile_create(struct blkdev *bd)
 	return err;
 }
 
+void blkfile_resize(struct blkdev *bd)
+{
+	struct vnode *vn = bd->bd_vnode;
+
+	rwlock_write(&vn->v_lock);
+	vn->v_size = (s64)(bd->bd_sectors << SECTOR_SHIFT);
+	vm_object_truncate(&vn->v_object, (u64)vn->v_size);
+	rwlock_write_unlock(&vn->v_lock);
+	if (bd->bd_sectors)
+		(void)devfs_add_device(bd->bd_name, S_IFBLK | 0600, bd->bd_dev);
+	else
+		devfs_remove(bd->bd_name);
+}
+
 /* ---- file_ops; f_data is the device ---- */
 
 struct vnode *blkfile_pages(const struct file *f)
@@ -91,7 +106,11 @@ struct vnode *blkfile_pages(const struct file *f)
 
 static ssize_t bdev_read(struct file *f, struct uio *u)
 {
-	return pagecache_read(blkfile_pages(f), u, &f->f_ra);
+	struct vnode *vn = blkfile_pages(f);
+
+	if (f->f_flags & O_DIRECT && !u->u_kernel)
+		return direct_aligned(vn, u) ? direct_read(vn, u) : -EINVAL;
+	return pagecache_read(vn, u, &f->f_ra);
 }
 
 /* A device does not grow: what lies behind its end is ENOSPC, as on Linux. */
@@ -111,7 +130,10 @@ static ssize_t bdev_write(struct file *f, struct uio *u)
 		return -ENOSPC;
 	over = u->u_resid > size - u->u_offset ? u->u_resid - (size - u->u_offset) : 0;
 	u->u_resid -= over;
-	ret = pagecache_write(vn, u);
+	if (f->f_flags & O_DIRECT && !u->u_kernel)
+		ret = pagecache_write_direct(vn, u);
+	else
+		ret = pagecache_write(vn, u);
 	u->u_resid += over;
 	if (ret > 0 && f->f_flags & O_DSYNC) {
 		int err = vnode_fsync(vn, f, u->u_offset - (u64)ret, u->u_offset - 1, true);
@@ -125,6 +147,15 @@ static ssize_t bdev_write(struct file *f, struct uio *u)
 static int bdev_fsync(struct file *f, bool datasync)
 {
 	return vnode_fsync(blkfile_pages(f), f, 0, ~0ul, datasync);
+}
+
+/* The last one to close sees to it that all is written, as on Linux; nobody hears of errors. */
+static void bdev_release(struct file *f)
+{
+	struct blkdev *bd = f->f_data;
+
+	if (atomic_dec_and_test(&bd->bd_openers))
+		vm_object_writeback(&bd->bd_vnode->v_object, 0, ~0ul);
 }
 
 static s64 bdev_seek(struct file *f, s64 off, int whence)
@@ -146,6 +177,54 @@ static int bdev_mmap(struct file *f, u64 offset, u64 len, int prot, int flags,
 	return 0;
 }
 
+/* BLKDISCARD: forget the contents of a range of bytes. */
+static int discard(struct file *f, void __user *arg)
+{
+	struct blkdev *bd = f->f_data;
+	struct vnode *vn = bd->bd_vnode;
+	u64 range[2], size = bd->bd_sectors << SECTOR_SHIFT;
+	int err = 0;
+
+	if (!file_writable(f))
+		return -EBADF;
+	if (!bd->bd_can_discard)
+		return -EOPNOTSUPP;
+	if (copy_from_user(range, arg, sizeof(range)))
+		return -EFAULT;
+	if ((range[0] | range[1]) % bd->bd_block_size || range[1] > size ||
+	    range[0] > size - range[1])
+		return -EINVAL;
+	rwlock_write(&vn->v_lock);
+	vm_object_writeback(&vn->v_object, range[0] >> PAGE_SHIFT,
+			    (range[0] + range[1]) >> PAGE_SHIFT);
+	while (range[1] && !err) {
+		struct bio b = {
+			.b_dev = bd, .b_op = BIO_DISCARD, .b_sector = range[0] >> SECTOR_SHIFT,
+			.b_bytes = (u32)min(range[1], 1ul << 30),
+		};
+
+		(void)vm_object_drop_clean(&vn->v_object, range[0] >> PAGE_SHIFT,
+					   DIV_ROUND_UP(range[0] + b.b_bytes, PAGE_SIZE));
+		range[0] += b.b_bytes;
+		range[1] -= b.b_bytes;
+		err = blk_submit_wait(&b);
+	}
+	rwlock_write_unlock(&vn->v_lock);
+	return err;
+}
+
+/* Those for the administrator; -ENOTTY: another one. */
+static long admin_ioctl(struct file *f, unsigned int cmd, void __user *p)
+{
+	if (cmd != BLKFLSBUF && cmd != BLKRRPART && cmd != BLKDISCARD)
+		return -ENOTTY;
+	if (cmd == BLKDISCARD)
+		return discard(f, p);
+	if (!cred_privileged(cred_current()))
+		return -EACCES;
+	return cmd == BLKFLSBUF ? bdev_fsync(f, false) : blkdev_rescan(f->f_data);
+}
+
 static long bdev_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
 	struct blkdev *bd = f->f_data;
@@ -156,17 +235,21 @@ static long bdev_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 		return put_user_u64(p, bd->bd_sectors << SECTOR_SHIFT);
 	case BLKGETSIZE:
 		return put_user_u64(p, bd->bd_sectors);
+	case BLKRAGET:
+		return put_user_u64(p, VM_RA_DEFAULT * (PAGE_SIZE / SECTOR_SIZE));
+	case BLKBSZGET:
+		return put_user_u32(p, PAGE_SIZE);
 	case BLKSSZGET:
 	case BLKPBSZGET:
+	case BLKIOMIN:
 		return put_user_u32(p, bd->bd_block_size);
+	case BLKIOOPT:
+	case BLKALIGNOFF:
+		return put_user_u32(p, 0);
 	case BLKROGET:
 		return put_user_u32(p, bd->bd_readonly);
-	case BLKFLSBUF:
-		if (!cred_privileged(cred_current()))
-			return -EACCES;
-		return bdev_fsync(f, false);
 	default:
-		return -ENOTTY;
+		return admin_ioctl(f, cmd, p);
 	}
 }
 
@@ -177,6 +260,7 @@ static const struct file_ops bdev_file_ops = {
 	.fo_seek = bdev_seek,
 	.fo_mmap = bdev_mmap,
 	.fo_fsync = bdev_fsync,
+	.fo_release = bdev_release,
 };
 
 int blkfile_open(struct vnode *vn, struct file *f)
@@ -189,6 +273,7 @@ int blkfile_open(struct vnode *vn, struct file *f)
 		return -EACCES;
 	f->f_ops = &bdev_file_ops;
 	f->f_data = bd;
+	atomic_inc(&bd->bd_openers);
 	f->f_wberr = errseq_sample(&bd->bd_vnode->v_object.vo_wberr);
 	return 0;
 }

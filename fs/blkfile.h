@@ -16,6 +16,8 @@ void blkfile_init(void);
 int blkfile_create(struct blkdev *bd);
 /* open(2) of a block device node of any file system. -ENXIO, -EACCES. */
 int blkfile_open(struct vnode *vn, struct file *f);
+/* bd_sectors has changed: so do the file's size and its node in /dev. */
+void blkfile_resize(struct blkdev *bd);
 /* Of an open block device: its bd_vnode. */
 struct vnode *blkfile_pages(const struct file *f);
 /* Whose vnodes bd_vnode are; never mounted, on no list of super blocks. */

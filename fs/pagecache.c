@@ -20,7 +20,9 @@
 #include <errno.h>
 #include <kassert.h>
 #include <kernel/upcalls.h>
+#include "fs/bufcache.h"
 #include "fs/dcache.h"
+#include "fs/directio.h"
 #include "fs/fdtable.h"
 #include "fs/memfd.h"
 #include "fs/mount.h"
@@ -89,7 +91,15 @@ ssize_t pagecache_read(struct vnode *vn, struct uio *u, struct vm_ra *ra)
 	return asked > u->u_resid ? (ssize_t)(asked - u->u_resid) : err;
 }
 
-static int write_part(struct vnode *vn, struct uio *u, size_t n)
+/* Blocks for n bytes of a page, before they are changed. */
+static int reserve(struct vm_object *vo, u64 offset, size_t n)
+{
+	return vo->vo_pager && vo->vo_pager->vp_make_writable ?
+	       vo->vo_pager->vp_make_writable(vo, offset, offset + n) : 0;
+}
+
+/* Into a page that is in memory, or is brought there. */
+static int write_old(struct vnode *vn, struct uio *u, size_t n)
 {
 	struct vm_object *vo = &vn->v_object;
 	u64 offset = u->u_offset;
@@ -100,14 +110,71 @@ static int write_part(struct vnode *vn, struct uio *u, size_t n)
 	if (err)
 		return err;
 	/* After the page: filling it must find a hole where there is none yet. */
-	if (vo->vo_pager && vo->vo_pager->vp_make_writable)
-		err = vo->vo_pager->vp_make_writable(vo, offset, offset + n);
+	err = reserve(vo, offset, n);
 	if (!err) {
 		err = uio_copy_in(u, (u8 *)page_to_virt(pg) + in_page(offset), n);
 		vm_object_mark_dirty(vo, pg);
 	}
 	page_put(pg);
 	return err;
+}
+
+/* len bytes, which were taken from the user already, into the page at offset. */
+static int write_copy(struct vnode *vn, u64 offset, void *data, size_t len)
+{
+	struct uio k;
+
+	uio_init_kernel(&k, data, len, offset);
+	return write_old(vn, &k, len);
+}
+
+/*
+ * A page in whole that is not in memory, of a file with a disk behind it: it need not be read.
+ * The user's bytes come first, into a page that nobody knows, since fetching them may need any
+ * page of this very file.
+ */
+static int write_new(struct vnode *vn, struct uio *u)
+{
+	struct vm_object *vo = &vn->v_object;
+	u64 offset = u->u_offset, index = offset >> PAGE_SHIFT;
+	struct page *pg = page_alloc(0, ALLOC_USER);
+	int err, entered;
+
+	if (!pg)
+		return -ENOMEM;
+	err = uio_copy_in(u, page_to_virt(pg), PAGE_SIZE);
+	entered = err ? err : vm_object_begin_new(vo, index, pg);
+	if (!entered) {
+		err = reserve(vo, offset, PAGE_SIZE);
+		vm_object_end_new(vo, pg, err);
+		if (!err)
+			vm_object_mark_dirty(vo, pg);
+		else
+			uio_revert(u, PAGE_SIZE);
+	} else if (u->u_offset > offset) {
+		/* Half of it could not be fetched, or somebody was faster. */
+		size_t got = (size_t)(u->u_offset - offset);
+		int e = write_copy(vn, offset, page_to_virt(pg), got);
+
+		if (e)
+			uio_revert(u, got);
+		err = e ? e : err;
+	}
+	page_put(pg);
+	return err;
+}
+
+static int write_part(struct vnode *vn, struct uio *u, size_t n)
+{
+	struct page *pg;
+
+	if (n < PAGE_SIZE || !vn->v_ops->vo_bmap)
+		return write_old(vn, u, n);
+	pg = vm_object_lookup(&vn->v_object, u->u_offset >> PAGE_SHIFT);
+	if (!pg)
+		return write_new(vn, u);
+	page_put(pg);
+	return write_old(vn, u, n);
 }
 
 /*
@@ -187,6 +254,40 @@ ssize_t pagecache_write(struct vnode *vn, struct uio *u)
 	ret = write_locked(vn, u);
 	rwlock_write_unlock(&vn->v_lock);
 	return ret;
+}
+
+/* The set-id bits go, times are set; for a write that does not go through write_locked(). */
+static void written_directly(struct vnode *vn)
+{
+	if (unlikely(vn->v_mode & (S_ISUID | S_ISGID))) {
+		rwlock_write(&vn->v_lock);
+		vnode_drop_setid(vn);
+		rwlock_write_unlock(&vn->v_lock);
+	}
+	vnode_touch(vn, false, true, true);
+}
+
+ssize_t pagecache_write_direct(struct vnode *vn, struct uio *u)
+{
+	ssize_t done = 0, rest;
+	u64 from;
+
+	if (!direct_aligned(vn, u))
+		return -EINVAL;
+	if (!u->u_append && u->u_resid && u->u_offset + u->u_resid <= proc_rlimit(RLIMIT_FSIZE)) {
+		done = direct_write(vn, u);
+		if (done > 0)
+			written_directly(vn);
+		if (done < 0 || !u->u_resid)
+			return done;
+	}
+	/* What grows the file goes through the cache, and to the disk at once. */
+	rest = pagecache_write(vn, u);
+	if (rest <= 0)
+		return done ? done : rest;
+	from = u->u_offset - (u64)rest;
+	vm_object_writeback(&vn->v_object, from >> PAGE_SHIFT, (u->u_offset - 1) >> PAGE_SHIFT);
+	return done + rest;
 }
 
 int pagecache_zero(struct vnode *vn, s64 from, s64 to)
@@ -284,7 +385,12 @@ int pagecache_fallocate(struct vnode *vn, int mode, s64 off, s64 end)
 static ssize_t pc_read(struct file *f, struct uio *u)
 {
 	struct vnode *vn = f->f_vnode;
-	ssize_t ret = pagecache_read(vn, u, vn->v_sb->sb_bdev ? &f->f_ra : NULL);
+	ssize_t ret;
+
+	if (unlikely(f->f_flags & O_DIRECT) && vn->v_ops->vo_bmap && !u->u_kernel)
+		ret = direct_aligned(vn, u) ? direct_read(vn, u) : -EINVAL;
+	else
+		ret = pagecache_read(vn, u, vn->v_ops->vo_bmap ? &f->f_ra : NULL);
 
 	if (ret > 0 && !(f->f_flags & O_NOATIME))
 		vnode_accessed(f->f_vnode, f->f_path.mnt);
@@ -298,11 +404,16 @@ static int pc_fsync(struct file *f, bool datasync)
 
 static ssize_t pc_write(struct file *f, struct uio *u)
 {
-	ssize_t ret = pagecache_write(f->f_vnode, u);
+	struct vnode *vn = f->f_vnode;
+	ssize_t ret;
 	int err;
 
+	if (unlikely(f->f_flags & O_DIRECT) && vn->v_ops->vo_bmap && !u->u_kernel)
+		ret = pagecache_write_direct(vn, u);
+	else
+		ret = pagecache_write(vn, u);
 	if (ret > 0 && unlikely(f->f_flags & O_DSYNC)) {
-		err = vnode_fsync(f->f_vnode, f, u->u_offset - (u64)ret, u->u_offset - 1,
+		err = vnode_fsync(vn, f, u->u_offset - (u64)ret, u->u_offset - 1,
 				  !(f->f_flags & __O_SYNC));
 		if (err)
 			return err;
@@ -423,5 +534,6 @@ unsigned long cache_reclaim(unsigned long n)
 	 */
 	unsigned long pages = dcache_shrink(NULL, n * 16) / 16;
 
-	return pages + vnode_shrink(NULL, n);
+	pages += vnode_shrink(NULL, n);
+	return pages + buf_shrink(n);
 }

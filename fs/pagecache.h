@@ -23,6 +23,8 @@ extern const struct file_ops pagecache_file_ops;
  */
 ssize_t pagecache_read(struct vnode *vn, struct uio *u, struct vm_ra *ra);
 ssize_t pagecache_write(struct vnode *vn, struct uio *u);
+/* O_DIRECT: past the pages where that can be; -EINVAL: not aligned. */
+ssize_t pagecache_write_direct(struct vnode *vn, struct uio *u);
 /*
  * Make [from, to) read as zeros; pages that are not there are made, but for VNF_SPARSE files.
  * For the ends of a hole. v_lock held for writing.

@@ -3,6 +3,8 @@
  * /proc/vnodes, and dropping of caches. /proc/openfiles is in file.c.
  */
 #include <errno.h>
+#include "fs/blkfile.h"
+#include "fs/bufcache.h"
 #include "fs/dcache.h"
 #include "fs/mount.h"
 #include "fs/mount_impl.h"
@@ -40,10 +42,22 @@ static void vnodes_show(struct statbuf *sb)
 	mutex_unlock(&mount_list_lock);
 }
 
+static void drop_pages(struct superblock *sb, void *arg)
+{
+	(void)arg;
+	vnode_drop_pages(sb);
+}
+
 int drop_caches(unsigned int what)
 {
 	if (what < 1 || what > 4)
 		return -EINVAL;
+	if (what & 1) {
+		buf_shrink(~0ul);
+		buf_shrink(~0ul);
+		superblock_for_each(drop_pages, NULL);
+		drop_pages(blkfile_superblock(), NULL);
+	}
 	if (what & 2) {
 		/* The first round only clears "used recently". */
 		for (int round = 0; round < 2; round++)

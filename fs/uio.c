@@ -128,3 +128,16 @@ int uio_zero_out(struct uio *u, size_t n)
 {
 	return uio_move(u, NULL, n, UIO_ZERO);
 }
+
+void uio_revert(struct uio *u, size_t n)
+{
+	u->u_resid += n;
+	u->u_offset -= n;
+	while (n > u->u_seg_done) {
+		n -= u->u_seg_done;
+		u->u_iov--;
+		u->u_iovcnt++;
+		u->u_seg_done = u->u_iov->iov_len;
+	}
+	u->u_seg_done -= n;
+}

@@ -32,6 +32,8 @@ void uio_init_kernel(struct uio *u, void *base, size_t len, u64 offset);
  */
 int uio_copy_out(struct uio *u, const void *src, size_t n);
 int uio_copy_in(struct uio *u, void *dst, size_t n);
+/* Step back over the last n bytes, which lie in the current segment or before it. */
+void uio_revert(struct uio *u, size_t n);
 int uio_zero_out(struct uio *u, size_t n);
 /*
  * Copy a segment list in from the user: *iov is small[] or allocated (kfree it then). Returns the

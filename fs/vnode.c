@@ -327,6 +327,38 @@ unsigned long vnode_shrink(struct superblock *sb, unsigned long max_pages)
 	return shrink(sb, max_pages, false);
 }
 
+/* The vnode behind prev (NULL: the first) on sb's list, with a reference; prev's goes. */
+static struct vnode *vnode_step(struct superblock *sb, struct vnode *prev)
+{
+	struct list_head *at = prev ? &prev->v_sblink : &sb->sb_vnodes;
+	struct vnode *found = NULL;
+
+	spin_lock(&vnode_lock);
+	for (at = at->next; at != &sb->sb_vnodes && !found; at = at->next) {
+		struct vnode *vn = list_entry(at, struct vnode, v_sblink);
+
+		if (vn->v_flags & VNF_NEW || (atomic_read(&vn->v_ref) == 0 &&
+					      !(vn->v_flags & VNF_HASHED)))
+			continue;
+		if (atomic_fetch_add(&vn->v_ref, 1) == 0)
+			list_del(&vn->v_lru);
+		found = vn;
+	}
+	spin_unlock(&vnode_lock);
+	if (prev)
+		vnode_put(prev);
+	return found;
+}
+
+void vnode_drop_pages(struct superblock *sb)
+{
+	struct vnode *vn = NULL;
+
+	while ((vn = vnode_step(sb, vn)) != NULL)
+		if (vn->v_object.vo_owner)
+			(void)vm_object_drop_clean(&vn->v_object, 0, ~0ul);
+}
+
 void vnode_dirtied(struct vnode *vn)
 {
 	spin_lock(&vnode_lock);

@@ -29,11 +29,7 @@ static struct page *page_mapped(struct vmspace *vm, vaddr_t va,
 	return pg;
 }
 
-/*
- * The page at addr with a reference, faulted in for that access. -EFAULT, -EACCES, -EIO,
- * -ENOMEM.
- */
-static int get_page(struct vmspace *vm, vaddr_t addr, unsigned int access, struct page **out)
+int vm_get_page(struct vmspace *vm, vaddr_t addr, unsigned int access, struct page **out)
 {
 	if (addr >= USER_TOP)
 		return -EFAULT;
@@ -94,7 +90,7 @@ static int copy_foreign(struct vmspace *vm, vaddr_t addr, char *buf, size_t n,
 		size_t part = min(n, PAGE_SIZE - in_page);
 		struct page *pg;
 		char *p;
-		int err = get_page(vm, addr, write ? VF_WRITE : 0, &pg);
+		int err = vm_get_page(vm, addr, write ? VF_WRITE : 0, &pg);
 
 		if (err)
 			return err == -ENOMEM ? err : -EFAULT;

@@ -391,6 +391,7 @@ static int bring_in(struct fault *f)
 	if (f->f_page)
 		page_put(f->f_page);
 	f->f_page = NULL;
+	vm_readaround(vo, f->f_index);
 	err = vm_object_getpage(vo, f->f_index, &f->f_page);
 	f->f_major |= pager && pager->vp_write;
 	if (!err && f->f_access & VF_WRITE && pager && pager->vp_make_writable)

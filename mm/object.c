@@ -320,6 +320,20 @@ static int enter_new(struct vm_object *vo, u64 index, struct page *pg, u16 flags
 	return err;
 }
 
+int vm_object_begin_new(struct vm_object *vo, u64 index, struct page *pg)
+{
+	return enter_new(vo, index, pg, PG_BUSY);
+}
+
+void vm_object_end_new(struct vm_object *vo, struct page *pg, int err)
+{
+	vm_page_answer(pg, err);
+	vm_object_wake(vo);
+	spin_lock(&vo->vo_lock);
+	vm_page_wait(vo, pg);
+	spin_unlock(&vo->vo_lock);
+}
+
 /* Have the pager fill a busy page of ours, and wait. 0 or what it answered. */
 static int fill(struct vm_object *vo, struct page *pg, u64 index)
 {
@@ -515,6 +529,18 @@ u64 vm_object_drop_clean(struct vm_object *vo, u64 first, u64 end)
 		}
 	} while (looked == TRUNCATE_BATCH);
 	return dropped;
+}
+
+bool vm_object_uncache(struct vm_object *vo, u64 first, u64 last)
+{
+	u64 index = first;
+	bool gone;
+
+	(void)vm_object_drop_clean(vo, first, last + 1);
+	spin_lock(&vo->vo_lock);
+	gone = !radix_next(&vo->vo_pages, &index) || index > last;
+	spin_unlock(&vo->vo_lock);
+	return gone;
 }
 
 void vm_object_put(struct vm_object *vo)

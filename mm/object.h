@@ -109,6 +109,13 @@ unsigned int vm_object_lookup_range(struct vm_object *vo, u64 first,
  * -ENOMEM.
  */
 int vm_object_insert(struct vm_object *vo, u64 index, struct page *pg);
+/*
+ * For a page that is written as a whole: enter pg, its contents final, as page index, busy.
+ * vm_object_end_new() must follow: 0 makes it an ordinary page, an error takes it out. The caller
+ * keeps a reference of its own. -EEXIST, -ENOMEM.
+ */
+int vm_object_begin_new(struct vm_object *vo, u64 index, struct page *pg);
+void vm_object_end_new(struct vm_object *vo, struct page *pg, int err);
 /* Set the size; on shrinking unmap and free pages past the end, zero the tail of the last. */
 void vm_object_truncate(struct vm_object *vo, u64 size);
 /*
@@ -124,6 +131,11 @@ int vm_object_punch(struct vm_object *vo, u64 first, u64 last);
 bool vm_object_seal(struct vm_object *vo);
 void vm_object_mark_dirty(struct vm_object *vo, struct page *pg);
 
+/*
+ * Have pages [first, last] out of the object, so that they are read anew. False: one is dirty,
+ * mapped, or held by somebody.
+ */
+bool vm_object_uncache(struct vm_object *vo, u64 first, u64 last);
 /* Let go of pages [first, end) that are clean, not busy and used by nobody; how many. */
 u64 vm_object_drop_clean(struct vm_object *vo, u64 first, u64 end);
 
@@ -133,6 +145,8 @@ u64 vm_object_drop_clean(struct vm_object *vo, u64 first, u64 end);
 void vm_object_start_read(struct vm_object *vo, u64 first, u64 n);
 /* Page index is about to be read, and want pages in all from there; present: it is in memory. */
 void vm_readahead(struct vm_object *vo, struct vm_ra *ra, u64 index, u64 want, bool present);
+/* A mapping has faulted on page index, which may not be in memory. */
+void vm_readaround(struct vm_object *vo, u64 index);
 
 /* ---- writing back (objwrite.c) ---- */
 

@@ -19,6 +19,7 @@
 
 #define BATCH		64		/* pages given to the pager at once */
 #define FIRST_WINDOW	4
+#define AROUND		16u		/* pages read with one that was faulted on */
 
 static u64 object_end(const struct vm_object *vo)
 {
@@ -105,7 +106,8 @@ static void ask(struct vm_object *vo, struct vm_ra *ra, u64 start, u32 size, u64
 void vm_readahead(struct vm_object *vo, struct vm_ra *ra, u64 index, u64 want, bool present)
 {
 	u32 max = ra->ra_max, size;
-	bool next = index == ra->ra_next || index + 1 == ra->ra_next;
+	bool next = index == ra->ra_next || index + 1 == ra->ra_next ||
+		    (ra->ra_size && index == ra->ra_end);
 
 	ra->ra_next = index + 1;
 	if (present) {
@@ -124,4 +126,27 @@ void vm_readahead(struct vm_object *vo, struct vm_ra *ra, u64 index, u64 want, b
 	}
 	size = (u32)min(max_t(u64, max(ra->ra_size * 2, (u32)FIRST_WINDOW), want * 2), (u64)max);
 	ask(vo, ra, index, size, index + min((u64)size - 1, want));
+}
+
+/*
+ * Mappings are read in no order that could be told from their first fault: what lies around it is
+ * as likely to be wanted as what follows. Faults at the end of what was read so go on from there.
+ */
+void vm_readaround(struct vm_object *vo, u64 index)
+{
+	struct vm_ra *ra = &vo->vo_ra;
+	u64 start = round_down(index, AROUND);
+	struct page *pg;
+
+	if (!vo->vo_pager || !vo->vo_pager->vp_write || !ra->ra_max)
+		return;
+	pg = vm_object_lookup(vo, index);
+	if (pg) {
+		page_put(pg);
+	} else if (ra->ra_size && index == ra->ra_end) {
+		vm_readahead(vo, ra, index, 1, false);
+	} else {
+		ra->ra_next = index + 1;
+		ask(vo, ra, start, AROUND, ~0ul);
+	}
 }

@@ -151,6 +151,11 @@ void vm_discard(struct vmspace *vm, vaddr_t start, vaddr_t end);
 #define VF_EXEC		2
 int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access);
 /*
+ * The page at addr with a reference, faulted in for that access. -EFAULT, -EACCES, -EIO, -ENOMEM.
+ */
+struct page;
+int vm_get_page(struct vmspace *vm, vaddr_t addr, unsigned int access, struct page **out);
+/*
  * Fault [start, end) in: for writing where the area allows it and is private, else reading.
  * First error.
  */

@@ -111,6 +111,14 @@ static int advise_part(struct vmspace *vm, const struct part *p, int advice)
 	case MADV_WILLNEED:
 		will_need(p);
 		return 0;
+	case MADV_NORMAL:
+	case MADV_SEQUENTIAL:
+	case MADV_RANDOM:
+		/* Of all mappings of the file: it is the file's pages that are read ahead. */
+		if (p->p_object)
+			p->p_object->vo_ra.ra_max = advice == MADV_RANDOM ? 0 :
+				advice == MADV_NORMAL ? VM_RA_DEFAULT : 2 * VM_RA_DEFAULT;
+		return 0;
 	case MADV_REMOVE:
 		return remove_part(p);
 	default:
