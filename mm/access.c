@@ -17,11 +17,12 @@ static struct page *page_mapped(struct vmspace *vm, vaddr_t va,
 				unsigned int access)
 {
 	struct page *pg = NULL;
-	pte_t *pte;
+	pte_t *dir, *pte;
 
 	spin_lock(&vm->vm_ptlock);
-	pte = pmap_lookup(&vm->vm_pmap, va);
-	if (pte && *pte & PTE_P && (!(access & VF_WRITE) || *pte & PTE_W)) {
+	dir = pmap_lookup_dir(&vm->vm_pmap, va);
+	pte = pte_below(dir, va);
+	if (pte && *pte & PTE_P && (!(access & VF_WRITE) || *pte & *dir & PTE_W)) {
 		pg = phys_to_page(pte_paddr(*pte));
 		page_get(pg);
 	}

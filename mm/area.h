@@ -118,6 +118,28 @@ void vm_update_entries(struct vmspace *vm, struct vmarea *a, vaddr_t start,
 /* pmap_lookup_alloc() that waits for memory; no spin lock held. NULL: out of memory. */
 pte_t *vm_pte_alloc(struct vmspace *vm, vaddr_t va);
 
+/* ---- ptshare.c: page tables that relatives share since a fork ---- */
+
+/*
+ * Let child have the parent's table at va as its own. vm_locks held or not needed; the
+ * parent's TLB is to be flushed by tb. -ENOMEM.
+ */
+int vm_table_share(struct vmspace *parent, struct vmspace *child, vaddr_t va,
+		   struct tlb_batch *tb);
+/* A table of one's own at va, if it is shared. vm_lock held. False: no page-table page. */
+bool vm_table_own(struct vmspace *vm, vaddr_t va);
+/* The same for all of [start, end), waiting for memory. -ENOMEM. */
+int vm_tables_own(struct vmspace *vm, vaddr_t start, vaddr_t end);
+/* Before a range ends at addr: own the table that it would cut in two. -ENOMEM. */
+int vm_table_cut(struct vmspace *vm, vaddr_t addr);
+/*
+ * Let go of the table at va with all its pages, if it is shared: true. vm_ptlock held and the
+ * TLBs flushed here, or vm is dying.
+ */
+bool vm_table_drop(struct vmspace *vm, vaddr_t va, bool dying);
+/* How many address spaces have the table at va. vm_ptlock held. */
+u64 vm_table_users(struct vmspace *vm, vaddr_t va);
+
 /*
  * Between two pages of a long fault-in: lets others run. True: the process is being killed, stop.
  */

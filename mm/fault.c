@@ -5,6 +5,7 @@
  *
  *	no area ------------------------ just below a stack: grow it; else SIGSEGV (MAPERR)
  *	area without that right -------- SIGSEGV (ACCERR)
+ *	table shared since a fork ------ to be changed: get one of our own (ptshare.c), start over
  *	entry allows it by now --------- another thread was faster: done
  *	entry present, write, private:
  *	    page is ours alone --------- take it over: make it writable
@@ -50,6 +51,7 @@ enum fault_more {
 	FAULT_GROW,			/* the stack */
 	FAULT_IO,			/* the object's page */
 	FAULT_TABLES,			/* memory for page tables */
+	FAULT_AGAIN,			/* nothing */
 };
 
 struct fault {
@@ -328,15 +330,19 @@ static int fault_locked(struct fault *f)
 {
 	struct vmspace *vm = f->f_vm;
 	struct vmarea *a = vm_find(vm, f->f_va);
-	pte_t *pte, e;
+	pte_t *dir, *pte, e;
 
 	if (unlikely(!a || f->f_va < a->va_start))
 		return a && a->va_flags & VA_STACK ? FAULT_GROW : -EFAULT;
 	if (unlikely(!access_allowed(a, f->f_access)))
 		return -EACCES;
 	f->f_area = a;
-	pte = pmap_lookup(&vm->vm_pmap, f->f_va);
+	dir = pmap_lookup_dir(&vm->vm_pmap, f->f_va);
+	pte = pte_below(dir, f->f_va);
 	e = pte ? READ_ONCE(*pte) : 0;
+	if (unlikely(pte && *dir & PTE_SHARED) &&
+	    (f->f_access & VF_WRITE || !(e & PTE_P)))
+		return vm_table_own(vm, f->f_va) ? FAULT_AGAIN : FAULT_TABLES;
 	if (e & PTE_P) {
 		if (!(f->f_access & VF_WRITE) || e & PTE_W)
 			return FAULT_DONE;
@@ -428,7 +434,7 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access)
 		else if (r == FAULT_IO)
 			r = bring_in(&f);
 		else
-			r = pt_page_reserve(3);
+			r = r == FAULT_AGAIN ? 0 : pt_page_reserve(3);
 	} while (!r);
 	if (unlikely(f.f_page != NULL))
 		page_put(f.f_page);

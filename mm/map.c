@@ -165,7 +165,9 @@ int vm_unmap_locked(struct vmspace *vm, vaddr_t start, vaddr_t end,
 
 	if (!a)
 		return 0;
-	/* Only a hole inside of one area takes memory. */
+	/* Only this takes memory: page tables that are cut, and a hole inside of one area. */
+	if (vm_table_cut(vm, start) || vm_table_cut(vm, end))
+		return -ENOMEM;
 	if (a->va_start < start && a->va_end > end) {
 		int err = area_split(vm, a, end, &next);
 

@@ -52,6 +52,11 @@ static int change_area(struct vmspace *vm, struct vmarea **ap, vaddr_t start,
 			return err;
 		a = upper;
 	}
+	if ((flags ^ old) & VA_PROT) {
+		err = vm_tables_own(vm, start, end);
+		if (err)
+			return err;
+	}
 	area_set_flags(vm, a, flags);
 	if ((flags ^ old) & VA_PROT)
 		vm_update_entries(vm, a, start, end, tb);

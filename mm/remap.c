@@ -18,7 +18,7 @@ struct remap {
 	unsigned int r_flags;		/* MREMAP_* */
 };
 
-/* Make the tables that the entries of [old, old+len) will need at new. -ENOMEM. */
+/* Own the tables of [old, old+len), and make those that its entries need at new. -ENOMEM. */
 static int prepare_tables(struct vmspace *vm, vaddr_t old, vaddr_t new, u64 len)
 {
 	vaddr_t va = old, end = old + len;
@@ -26,7 +26,7 @@ static int prepare_tables(struct vmspace *vm, vaddr_t old, vaddr_t new, u64 len)
 	while (pmap_next_table(&vm->vm_pmap, &va, end)) {
 		vaddr_t stop = min(end, round_down(va, PT_SPAN) + PT_SPAN);
 
-		if (!vm_pte_alloc(vm, va - old + new) ||
+		if (vm_tables_own(vm, va, stop) || !vm_pte_alloc(vm, va - old + new) ||
 		    !vm_pte_alloc(vm, stop - PAGE_SIZE - old + new))
 			return -ENOMEM;
 		va = stop;

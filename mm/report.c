@@ -36,21 +36,24 @@ struct note {
 	struct counts n_counts;		/* smaps only */
 };
 
-/* How many entries have the page, at least one. Others look at pages now and then, too. */
-static u64 page_users(const struct page *pg)
+/*
+ * How many address spaces have the page, when so many have the table with its entry. At
+ * least one; others look at pages now and then, too.
+ */
+static u64 page_users(const struct page *pg, u64 tables)
 {
 	int refs = atomic_read(&pg->pg_ref) - !!(pg->pg_flags & PG_CACHE);
 
-	return refs > 1 ? (u64)refs : 1;
+	return (refs > 1 ? (u64)refs : 1) + tables - 1;
 }
 
-static void count_page(struct counts *c, const struct vmarea *a, pte_t e)
+static void count_page(struct counts *c, const struct vmarea *a, pte_t e, u64 tables)
 {
 	const struct page *pg = phys_to_page(pte_paddr(e));
 	bool anon = !(pg->pg_flags & PG_CACHE);
 	bool dirty = anon ? pg != zero_page :
 		     pg->pg_flags & PG_DIRTY || (a->va_flags & VA_SHARED && e & PTE_D);
-	u64 users = page_users(pg), share = (PAGE_SIZE << PSS_SHIFT) / users;
+	u64 users = page_users(pg, tables), share = (PAGE_SIZE << PSS_SHIFT) / users;
 
 	c->c_rss += PAGE_SIZE;
 	c->c_pss += share;
@@ -84,10 +87,11 @@ static void count_pages(struct vmspace *vm, const struct vmarea *a, struct count
 	spin_lock(&vm->vm_ptlock);
 	while ((pte = pmap_next_table(&vm->vm_pmap, &va, a->va_end))) {
 		vaddr_t stop = min(a->va_end, round_down(va, PT_SPAN) + PT_SPAN);
+		u64 tables = vm_table_users(vm, va);
 
 		for (; va < stop; va += PAGE_SIZE, pte++) {
 			if (pte_has_page(*pte))
-				count_page(c, a, *pte);
+				count_page(c, a, *pte, tables);
 			else if (*pte)
 				c->c_swap += PAGE_SIZE;
 		}
@@ -270,7 +274,7 @@ void vm_report_rollup(struct vmspace *vm, struct statbuf *sb)
 #define PM_SWAPPED	(1UL << 62)
 #define PM_PRESENT	(1UL << 63)
 
-static u64 pagemap_word(pte_t e)
+static u64 pagemap_word(pte_t e, u64 tables)
 {
 	const struct page *pg;
 
@@ -280,7 +284,7 @@ static u64 pagemap_word(pte_t e)
 		return PM_SWAPPED;
 	pg = phys_to_page(pte_paddr(e));
 	return PM_PRESENT | page_to_pfn(pg) | (pg->pg_flags & PG_CACHE ? PM_FILE : 0) |
-	       (page_users(pg) == 1 ? PM_EXCLUSIVE : 0);
+	       (page_users(pg, tables) == 1 ? PM_EXCLUSIVE : 0);
 }
 
 void vm_report_pagemap(struct vmspace *vm, vaddr_t va, u64 *out, unsigned int n)
@@ -290,7 +294,7 @@ void vm_report_pagemap(struct vmspace *vm, vaddr_t va, u64 *out, unsigned int n)
 	for (; n > 0; n--, va += PAGE_SIZE) {
 		const pte_t *pte = pmap_lookup(&vm->vm_pmap, va);
 
-		*out++ = pte ? pagemap_word(*pte) : 0;
+		*out++ = pte ? pagemap_word(*pte, vm_table_users(vm, va)) : 0;
 	}
 	spin_unlock(&vm->vm_ptlock);
 	rwlock_read_unlock(&vm->vm_lock);

@@ -253,7 +253,7 @@ int area_split(struct vmspace *vm, struct vmarea *a, vaddr_t addr,
 	struct vmarea *b;
 
 	KASSERT(addr > a->va_start && addr < a->va_end);
-	if (vm->vm_nareas >= VM_MAX_AREAS)
+	if (vm->vm_nareas >= VM_MAX_AREAS || vm_table_cut(vm, addr))
 		return -ENOMEM;
 	b = area_create(vm, addr, a->va_end, a->va_flags, a->va_object,
 			a->va_offset + (addr - a->va_start));

@@ -140,7 +140,7 @@ int vm_map_stack(struct vmspace *vm, vaddr_t top, u64 initial, bool exec);
  * Throw the pages of [start, end) away; the areas stay. vm_lock held; private pages come back
  * as zeros or file.
  */
-void vm_discard(struct vmspace *vm, vaddr_t start, vaddr_t end);
+int vm_discard(struct vmspace *vm, vaddr_t start, vaddr_t end);
 
 /*
  * A fault at addr, or access on behalf of somebody. 0: done, try again; -EFAULT: nothing

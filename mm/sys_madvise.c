@@ -68,11 +68,14 @@ static int check_range(unsigned long addr, unsigned long len, vaddr_t *end)
 /* ---- madvise ------------------------------------------------------------------ */
 
 /* Throw away, as much as the area is still there. */
-static void discard(struct vmspace *vm, vaddr_t start, vaddr_t end)
+static int discard(struct vmspace *vm, vaddr_t start, vaddr_t end)
 {
+	int err;
+
 	rwlock_read(&vm->vm_lock);
-	vm_discard(vm, start, end);
+	err = vm_discard(vm, start, end);
 	rwlock_read_unlock(&vm->vm_lock);
+	return err ? -EAGAIN : 0;
 }
 
 /* Start reading the pages of a file. */
@@ -103,8 +106,7 @@ static int advise_part(struct vmspace *vm, const struct part *p, int advice)
 	case MADV_DONTNEED:
 		if (p->p_flags & VA_LOCKED)
 			return -EINVAL;
-		discard(vm, p->p_start, p->p_end);
-		return 0;
+		return discard(vm, p->p_start, p->p_end);
 	case MADV_COLD:
 	case MADV_PAGEOUT:
 		return p->p_flags & VA_LOCKED ? -EINVAL : 0;

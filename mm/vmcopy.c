@@ -4,6 +4,8 @@
  * and what is private becomes read-only and PTE_COW in both, to be copied by the first
  * write (fault.c), or taken over when the other side has gone.
  *
+ * Where a private area covers a whole page table, not even the table is copied: ptshare.c.
+ *
  * Read-only file pages and shared memory are entered in the child as they are, with a
  * reference: cheaper than the faults that would bring them in again.
  *
@@ -45,29 +47,45 @@ static s64 copy_table(pte_t *src, pte_t *dst, vaddr_t va, vaddr_t stop,
 	return pages;
 }
 
+/* The entries of area a from va up to stop, which lie in one table. */
+static int copy_part(struct vmspace *parent, struct vmspace *child, const struct vmarea *a,
+		     vaddr_t va, vaddr_t stop, struct tlb_batch *tb)
+{
+	bool private = !(a->va_flags & VA_SHARED);
+	pte_t *src, *dst = vm_pte_alloc(child, va);
+	s64 pages;
+
+	if (!dst || should_fail())
+		return -ENOMEM;
+	KASSERT(vm_table_users(parent, va) == 1);
+	spin_lock(&parent->vm_ptlock);
+	spin_lock_nested(&child->vm_ptlock);
+	src = pmap_lookup(&parent->vm_pmap, va);
+	pages = copy_table(src, dst, va, stop, private, tb);
+	vm_rss_add(child, pages);
+	spin_unlock(&child->vm_ptlock);
+	spin_unlock(&parent->vm_ptlock);
+	return 0;
+}
+
 static int copy_entries(struct vmspace *parent, struct vmspace *child,
 			const struct vmarea *a, struct tlb_batch *tb)
 {
-	bool private = !(a->va_flags & VA_SHARED);
+	bool anonymous = !a->va_object;
 	vaddr_t va = a->va_start;
+	int err = 0;
 
-	while (pmap_next_table(&parent->vm_pmap, &va, a->va_end)) {
+	while (!err && pmap_next_table(&parent->vm_pmap, &va, a->va_end)) {
 		vaddr_t stop = min(a->va_end, round_down(va, PT_SPAN) + PT_SPAN);
-		pte_t *src, *dst = vm_pte_alloc(child, va);
-		s64 pages;
 
-		if (!dst || should_fail())
-			return -ENOMEM;
-		spin_lock(&parent->vm_ptlock);
-		spin_lock_nested(&child->vm_ptlock);
-		src = pmap_lookup(&parent->vm_pmap, va);
-		pages = copy_table(src, dst, va, stop, private, tb);
-		vm_rss_add(child, pages);
-		spin_unlock(&child->vm_ptlock);
-		spin_unlock(&parent->vm_ptlock);
+		/* A whole table of private memory is not even copied: ptshare.c. */
+		if (anonymous && stop - va == PT_SPAN)
+			err = vm_table_share(parent, child, va, tb);
+		else
+			err = copy_part(parent, child, a, va, stop, tb);
 		va = stop;
 	}
-	return 0;
+	return err;
 }
 
 /* The child's copy of area a, behind its last one so far. */

@@ -11,6 +11,7 @@
  *
  * Locks: vm_ptlock, taken here.
  */
+#include <errno.h>
 #include <kassert.h>
 #include "mm/area.h"
 #include "mm/object.h"
@@ -34,6 +35,13 @@ void gather_finish(struct gather *g)
 static vaddr_t table_stop(vaddr_t va, vaddr_t end)
 {
 	return min(end, round_down(va, PT_SPAN) + PT_SPAN);
+}
+
+/* What lies behind a shared table: nobody lets go of a part of one. */
+static vaddr_t whole_table(vaddr_t va, vaddr_t stop)
+{
+	KASSERT(stop - va == PT_SPAN);
+	return stop;
 }
 
 /* Clear entries from *va on, up to stop or until the gather is full. */
@@ -66,8 +74,14 @@ void vm_zap(struct gather *g, vaddr_t start, vaddr_t end)
 
 		spin_lock(&vm->vm_ptlock);
 		while (g->g_count < GATHER_PAGES &&
-		       (pte = pmap_next_table(&vm->vm_pmap, &va, end)))
-			zap_table(g, pte, &va, table_stop(va, end));
+		       (pte = pmap_next_table(&vm->vm_pmap, &va, end))) {
+			vaddr_t stop = table_stop(va, end);
+
+			if (vm_table_drop(vm, va, false))
+				va = whole_table(va, stop);
+			else
+				zap_table(g, pte, &va, stop);
+		}
 		spin_unlock(&vm->vm_ptlock);
 		if (g->g_count < GATHER_PAGES)
 			return;
@@ -85,6 +99,10 @@ void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end)
 		vaddr_t stop = table_stop(va, end);
 		pte_t *last = pte + ((stop - va) >> PAGE_SHIFT);
 
+		if (vm_table_drop(vm, va, true)) {
+			va = whole_table(va, stop);
+			continue;
+		}
 		for (; pte < last; pte++) {
 			pte_t e = *pte;
 
@@ -164,12 +182,15 @@ pte_t *vm_pte_alloc(struct vmspace *vm, vaddr_t va)
 	}
 }
 
-void vm_discard(struct vmspace *vm, vaddr_t start, vaddr_t end)
+int vm_discard(struct vmspace *vm, vaddr_t start, vaddr_t end)
 {
 	struct gather g;
 
 	KASSERT(rwlock_held(&vm->vm_lock));
+	if (vm_table_cut(vm, start) || vm_table_cut(vm, end))
+		return -ENOMEM;
 	gather_init(&g, vm);
 	vm_zap(&g, start, end);
 	gather_finish(&g);
+	return 0;
 }

@@ -26,6 +26,7 @@
 
 #define ROOT_SHIFT	39
 #define LEVEL_SHIFT	9		/* index bits per level */
+#define DIR_SHIFT	(PAGE_SHIFT + LEVEL_SHIFT)
 #define LIMBO_MAX	48		/* with more tables than this, do not wait */
 
 struct pmap kernel_pmap;
@@ -56,12 +57,12 @@ bool pmap_has_slot(const struct pmap *pm, vaddr_t va)
 
 /* ---- walking ------------------------------------------------------------- */
 
-pte_t *pmap_lookup(struct pmap *pm, vaddr_t va)
+/* The entry of va in the table that maps 1 << last bytes with each. */
+static __always_inline pte_t *lookup(const struct pmap *pm, vaddr_t va, unsigned int last)
 {
 	pte_t *table = phys_to_virt(pm->pm_root);
 
-	for (unsigned int shift = ROOT_SHIFT; shift > PAGE_SHIFT;
-	     shift -= LEVEL_SHIFT) {
+	for (unsigned int shift = ROOT_SHIFT; shift > last; shift -= LEVEL_SHIFT) {
 		pte_t e = READ_ONCE(table[slot_of(va, shift)]);
 
 		if (!(e & PTE_P))
@@ -69,18 +70,17 @@ pte_t *pmap_lookup(struct pmap *pm, vaddr_t va)
 		KASSERT(!(e & PTE_PS));
 		table = table_at(e);
 	}
-	return &table[slot_of(va, PAGE_SHIFT)];
+	return &table[slot_of(va, last)];
 }
 
-pte_t *pmap_lookup_alloc(struct pmap *pm, vaddr_t va)
+static __always_inline pte_t *lookup_alloc(struct pmap *pm, vaddr_t va, unsigned int last)
 {
 	/* The level-1 entries decide about user access; above everything is allowed. */
 	const pte_t flags = PTE_P | PTE_W | PTE_A | PTE_D |
 			    (va < USER_TOP ? PTE_U : 0);
 	pte_t *table = phys_to_virt(pm->pm_root);
 
-	for (unsigned int shift = ROOT_SHIFT; shift > PAGE_SHIFT;
-	     shift -= LEVEL_SHIFT) {
+	for (unsigned int shift = ROOT_SHIFT; shift > last; shift -= LEVEL_SHIFT) {
 		pte_t *e = &table[slot_of(va, shift)];
 
 		if (!(*e & PTE_P)) {
@@ -94,7 +94,27 @@ pte_t *pmap_lookup_alloc(struct pmap *pm, vaddr_t va)
 		}
 		table = table_at(*e);
 	}
-	return &table[slot_of(va, PAGE_SHIFT)];
+	return &table[slot_of(va, last)];
+}
+
+pte_t *pmap_lookup(struct pmap *pm, vaddr_t va)
+{
+	return lookup(pm, va, PAGE_SHIFT);
+}
+
+pte_t *pmap_lookup_alloc(struct pmap *pm, vaddr_t va)
+{
+	return lookup_alloc(pm, va, PAGE_SHIFT);
+}
+
+pte_t *pmap_lookup_dir(struct pmap *pm, vaddr_t va)
+{
+	return lookup(pm, va, DIR_SHIFT);
+}
+
+pte_t *pmap_lookup_dir_alloc(struct pmap *pm, vaddr_t va)
+{
+	return lookup_alloc(pm, va, DIR_SHIFT);
 }
 
 pte_t *pmap_next_table(struct pmap *pm, vaddr_t *va, vaddr_t end)
@@ -156,7 +176,7 @@ static void unhook_level(struct pmap *pm, pte_t *table, unsigned int shift,
 
 		if (!(old & PTE_P))
 			continue;
-		if (shift > PAGE_SHIFT + LEVEL_SHIFT)
+		if (shift > DIR_SHIFT)
 			unhook_level(pm, table_at(old), shift - LEVEL_SHIFT,
 				     max(start, va), min(end, va + span),
 				     floor, ceil, dead);

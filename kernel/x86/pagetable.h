@@ -28,6 +28,7 @@ typedef u64 pte_t;
 #define PTE_PS		(1UL << 7)	/* large page, in a PD or PDPT entry */
 #define PTE_G		(1UL << 8)
 #define PTE_COW		(1UL << 9)	/* software: private, shared by reference count */
+#define PTE_SHARED	(1UL << 9)	/* software, level 2: others have the table, too (mm/ptshare.c) */
 #define PTE_HIDDEN	(1UL << 10)	/* software: page kept, access denied */
 #define PTE_NX		(1UL << 63)
 #define PTE_ADDR	0x000ffffffffff000UL
@@ -63,6 +64,14 @@ static inline bool pte_has_page(pte_t pte)
 	return (pte & (PTE_P | PTE_HIDDEN)) != 0;
 }
 
+/* The level-1 entry of va, below the level-2 entry dir, which may be NULL; NULL: none. */
+static inline pte_t *pte_below(const pte_t *dir, vaddr_t va)
+{
+	pte_t e = dir ? READ_ONCE(*dir) : 0;
+
+	return e & PTE_P ? (pte_t *)phys_to_virt(pte_paddr(e)) + va / PAGE_SIZE % PT_ENTRIES : NULL;
+}
+
 /* New user half, shared kernel half. -ENOMEM. */
 int pmap_init(struct pmap *pm);
 /*
@@ -75,6 +84,12 @@ void pmap_destroy(struct pmap *pm, struct pt_list *dead);
 pte_t *pmap_lookup(struct pmap *pm, vaddr_t va);
 /* The same, but makes missing tables. NULL: out of memory (pt_page_reserve() helps). */
 pte_t *pmap_lookup_alloc(struct pmap *pm, vaddr_t va);
+/*
+ * The level-2 entry that leads to va's level-1 table, or NULL when there is no level-2 table;
+ * the second makes missing tables above.
+ */
+pte_t *pmap_lookup_dir(struct pmap *pm, vaddr_t va);
+pte_t *pmap_lookup_dir_alloc(struct pmap *pm, vaddr_t va);
 /*
  * Level-1 entry of the first address at or after *va and below end that has a level-1 table;
  * *va is moved there. NULL: no table up to end. The entries from it to the
@@ -126,6 +141,11 @@ static inline void tlb_batch_add(struct tlb_batch *tb, vaddr_t va)
 		tb->tb_va[tb->tb_count++] = va;
 	else
 		tb->tb_count = TLB_BATCH_MAX + 1;
+}
+
+static inline void tlb_batch_add_all(struct tlb_batch *tb)
+{
+	tb->tb_count = TLB_BATCH_MAX + 1;
 }
 
 /* Flushes, and empties the batch. Nothing collected: does nothing. */
