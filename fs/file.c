@@ -44,6 +44,7 @@ static atomic64_t anon_ino = ATOMIC_INIT(1);
 int (*fifo_open_hook)(struct vnode *vn, struct file *f);
 int (*pipe_reopen_hook)(struct file *old, u32 flags, struct file **out);
 void (*fifo_free_hook)(struct vnode *vn);
+const struct sigio_ops *sigio_ops;
 
 static bool file_list_add(struct file *f)
 {
@@ -88,7 +89,7 @@ int file_alloc(const struct file_ops *ops, void *data, u32 flags, struct file **
 		return -ENOMEM;
 	*f = (struct file){
 		.f_mode = mode_of_flags(flags),
-		.f_flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC),
+		.f_flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC | O_ASYNC),
 		.f_ops = ops,
 		.f_data = data,
 		.f_anon_mode = 0600,
@@ -250,6 +251,8 @@ static __noinline void file_end(struct file *f)
 		inotify_file(f, f->f_mode & FMODE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (vn && vn->v_locks)
 		locks_release_file(f);
+	if (unlikely(f->f_sigio))
+		sigio_ops->sg_free(f);
 	if (f->f_ops->fo_release)
 		f->f_ops->fo_release(f);
 	if (f->f_mode & FMODE_WCOUNT)

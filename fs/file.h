@@ -23,6 +23,7 @@ struct dentry;
 struct file;
 struct mount;
 struct poll_table;
+struct sigio;
 struct superblock;
 struct vm_object;
 struct vnode;
@@ -94,6 +95,7 @@ struct file {
 	struct vnode *f_vnode;		/* [I] reference through f_path, or own; NULL: none */
 	void *f_data;			/* [I] pipe end, tty, ... */
 	struct cred *f_cred;		/* [I] of the opener */
+	struct sigio *f_sigio;		/* [f] set once: signal-driven I/O, see ipc/sigio.c */
 	/*
 	 * Files without a vnode: what fstat(2) and /proc/PID/fd show; see
 	 * file_set_anon().
@@ -152,6 +154,17 @@ ssize_t file_write(struct file *f, struct uio *u);
 #define FILE_MAX_RW	0x7ffff000UL
 /* lseek for objects with a size, as file_ops helper. */
 s64 file_seek_size(struct file *f, s64 off, int whence, s64 size, s64 max);
+
+/* Signal-driven I/O; ipc/sigio.c sets it. */
+struct sigio_ops {
+	/* F_SETOWN, F_GETOWN, F_SETOWN_EX, F_GETOWN_EX, F_SETSIG, F_GETSIG. */
+	long (*sg_fcntl)(struct file *f, unsigned int cmd, unsigned long arg);
+	/* O_ASYNC is set or cleared through descriptor fd. -ENOMEM. */
+	int (*sg_enable)(struct file *f, int fd, bool on);
+	/* f, whose f_sigio is set, ends; the object behind it is still there. */
+	void (*sg_free)(struct file *f);
+};
+extern const struct sigio_ops *sigio_ops;
 
 static inline bool file_readable(const struct file *f) { return f->f_mode & FMODE_READ; }
 static inline bool file_writable(const struct file *f) { return f->f_mode & FMODE_WRITE; }

@@ -18,7 +18,7 @@
 #include "mm/uaccess.h"
 
 /* Flags that F_SETFL may change. */
-#define SETFL_MASK	(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
+#define SETFL_MASK	(O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | O_ASYNC)
 
 /* What openat2(2) knows. */
 #define OPEN_FLAGS	(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | \
@@ -209,14 +209,20 @@ long sys_dup3(int oldfd, int newfd, int flags)
 	return dup_to(oldfd, newfd, flags & O_CLOEXEC);
 }
 
-static long set_flags(struct file *f, u32 arg)
+static long set_flags(struct file *f, int fd, u32 arg)
 {
 	struct vnode *vn = f->f_vnode;
+	int err;
 
 	if (((arg ^ f->f_flags) & O_NOATIME & arg) && vn && !vnode_owner(vn, cred_current()))
 		return -EPERM;
 	if ((arg & O_DIRECT) && vn && vnode_is_reg(vn) && !(vn->v_flags & VNF_ODIRECT))
 		return -EINVAL;
+	if ((arg ^ f->f_flags) & O_ASYNC) {
+		err = sigio_ops->sg_enable(f, fd, arg & O_ASYNC);
+		if (err)
+			return err;
+	}
 	spin_lock(&f->f_lock);
 	WRITE_ONCE(f->f_flags, (f->f_flags & ~SETFL_MASK) | (arg & SETFL_MASK));
 	spin_unlock(&f->f_lock);
@@ -243,7 +249,7 @@ static long fcntl_file(struct file *f, int fd, unsigned int cmd, unsigned long a
 {
 	switch (cmd) {
 	case F_SETFL:
-		return set_flags(f, (u32)arg);
+		return set_flags(f, fd, (u32)arg);
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
@@ -261,6 +267,13 @@ static long fcntl_file(struct file *f, int fd, unsigned int cmd, unsigned long a
 		    S_ISFIFO(f->f_vnode ? f->f_vnode->v_mode : f->f_anon_mode))
 			return f->f_ops->fo_ioctl(f, cmd, arg);
 		return -EBADF;
+	case F_SETOWN:
+	case F_GETOWN:
+	case F_SETOWN_EX:
+	case F_GETOWN_EX:
+	case F_SETSIG:
+	case F_GETSIG:
+		return sigio_ops->sg_fcntl(f, cmd, arg);
 	case F_ADD_SEALS:
 	case F_GET_SEALS:
 		return seals_fcntl(f, cmd, (u32)arg);
@@ -293,13 +306,14 @@ long sys_fcntl(int fd, unsigned int cmd, unsigned long arg)
 	return ret;
 }
 
-static long ioctl_nonblock(struct file *f, const void __user *arg)
+/* FIONBIO, FIOASYNC */
+static long ioctl_flag(struct file *f, int fd, u32 flag, const void __user *arg)
 {
 	u32 on;
 
 	if (get_user_u32(&on, arg))
 		return -EFAULT;
-	return set_flags(f, on ? f->f_flags | O_NONBLOCK : f->f_flags & ~O_NONBLOCK);
+	return set_flags(f, fd, on ? f->f_flags | flag : f->f_flags & ~flag);
 }
 
 /* Commands that every file understands, then the file's own. */
@@ -318,7 +332,10 @@ long sys_ioctl(int fd, unsigned int cmd, unsigned long arg)
 		ret = fd_set_cloexec(fd, false);
 		break;
 	case FIONBIO:
-		ret = ioctl_nonblock(r.file, (const void __user *)arg);
+		ret = ioctl_flag(r.file, fd, O_NONBLOCK, (const void __user *)arg);
+		break;
+	case FIOASYNC:
+		ret = ioctl_flag(r.file, fd, O_ASYNC, (const void __user *)arg);
 		break;
 	default:
 		ret = r.file->f_ops->fo_ioctl ? r.file->f_ops->fo_ioctl(r.file, cmd, arg)

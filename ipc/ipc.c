@@ -12,4 +12,5 @@ void ipc_init(void)
 	pipe_init();
 	fifo_init();
 	futex_init();
+	sigio_init();
 }

@@ -441,6 +441,11 @@ bool signal_fatal_pending(struct thread *t)
 	return (atomic_read(&t->t_work) & TW_EXIT) || (ss && READ_ONCE(ss->ss_fatal));
 }
 
+bool signal_doomed(struct proc *p)
+{
+	return READ_ONCE(p->p_sig->ss_fatal) && !READ_ONCE(p->p_group_exit);
+}
+
 bool signal_blocked_or_ignored(int sig)
 {
 	struct thread *t = current;

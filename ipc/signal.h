@@ -70,6 +70,8 @@ void signal_kill_others(struct proc *p);
 /* A deliverable signal (or stop, or exit) is waiting for the current thread. */
 bool signal_pending_current(void);
 bool signal_fatal_pending(struct thread *t);	/* SIGKILL or group exit */
+/* p dies of a signal, and nobody has said so in p_exit_code yet: signal_deliver() will. */
+bool signal_doomed(struct proc *p);
 /*
  * On the way to user mode, when t_work has TW_SIGNAL, TW_STOP or TW_RESTORE_MASK: stop,
  * deliver all that is due, restart the system call or make it -EINTR. Interrupts on.

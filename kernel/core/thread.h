@@ -25,6 +25,7 @@ struct proc;
 #define TW_STOP		0x2	/* process is stopping */
 #define TW_EXIT		0x4	/* exit_group or exec of another thread: leave */
 #define TW_RESTORE_MASK	0x8	/* sigsuspend and friends: put the saved mask back */
+#define TW_SIGIO	0x20	/* it did something that a file wants to send a signal for */
 #define TW_SET_TID	0x10	/* new thread: store its number at t_set_tid (CLONE_CHILD_SETTID) */
 
 struct thread {

@@ -9,6 +9,7 @@
 #include <abi/syscall.h>
 #include <errno.h>
 #include <kernel/upcalls.h>
+#include "ipc/ipc.h"
 #include "ipc/signal.h"
 #include "kernel/core/proc.h"
 #include "kernel/core/sched.h"
@@ -54,10 +55,15 @@ static void return_work(struct thread *t, struct trapframe *tf, int work)
 		atomic_and(&t->t_work, ~TW_SET_TID);
 		(void)put_user_u32(t->t_set_tid, (u32)t->t_tid);
 	}
+	if (work & TW_SIGIO) {
+		atomic_and(&t->t_work, ~TW_SIGIO);
+		sigio_drain();
+	}
 	/* Signals before exit: a fatal one says with which status the process ends. */
 	if (work & (TW_SIGNAL | TW_STOP | TW_RESTORE_MASK))
 		signal_deliver(tf);
-	if (atomic_read(&t->t_work) & TW_EXIT)
+	/* A fatal signal that came since `work` was read is for the next round. */
+	if ((atomic_read(&t->t_work) & TW_EXIT) && !signal_doomed(t->t_proc))
 		thread_exit(t->t_proc->p_group_exit ? t->t_proc->p_exit_code : 0);
 }
 
