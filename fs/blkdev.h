@@ -22,6 +22,7 @@
 #ifndef FS_BLKDEV_H
 #define FS_BLKDEV_H
 
+#include <atomic.h>
 #include <list.h>
 #include <types.h>
 #include "kernel/core/spinlock.h"

@@ -36,35 +36,67 @@
 #include "mm/object.h"
 #include "mm/uaccess.h"
 
+#define READ_BATCH	16u		/* pages looked up at once */
+
 static size_t in_page(u64 offset)
 {
 	return offset & (PAGE_SIZE - 1);
 }
 
-/* n bytes within one page. */
-static int read_part(struct vnode *vn, struct uio *u, size_t n, struct vm_ra *ra)
+/* n bytes of a page that is not in memory, or not yet. */
+static int read_missing(struct vnode *vn, struct uio *u, size_t n, struct vm_ra *ra)
 {
 	struct vm_object *vo = &vn->v_object;
 	u64 index = u->u_offset >> PAGE_SHIFT;
-	struct page *pg = vm_object_lookup(vo, index);
+	struct page *pg;
 	int err;
 
-	if (!pg) {
-		if (vn->v_flags & VNF_SPARSE)
-			return uio_zero_out(u, n);
-		if (u->u_nowait)
-			return -EAGAIN;
-		if (ra)
-			vm_readahead(vo, ra, index, ((in_page(u->u_offset) + u->u_resid - 1) >>
-						     PAGE_SHIFT) + 1, false);
-		err = vm_object_getpage(vo, index, &pg);
-		if (err)
-			return err;
-	} else if (ra) {
-		vm_readahead(vo, ra, index, 0, true);
-	}
+	if (vn->v_flags & VNF_SPARSE)
+		return uio_zero_out(u, n);
+	if (u->u_nowait)
+		return -EAGAIN;
+	if (ra)
+		vm_readahead(vo, ra, index, ((in_page(u->u_offset) + u->u_resid - 1) >>
+					     PAGE_SHIFT) + 1, false);
+	err = vm_object_getpage(vo, index, &pg);
+	if (err)
+		return err;
 	err = uio_copy_out(u, (u8 *)page_to_virt(pg) + in_page(u->u_offset), n);
 	page_put(pg);
+	return err;
+}
+
+/* Up to READ_BATCH pages, left of which lie before the end of the file: looked up in one go. */
+static int read_batch(struct vnode *vn, struct uio *u, u64 left, struct vm_ra *ra)
+{
+	struct page *pages[READ_BATCH];
+	u64 index = u->u_offset >> PAGE_SHIFT;
+	unsigned int n, i, missing = 0;
+	int err = 0;
+
+	n = (unsigned int)min((in_page(u->u_offset) + left + PAGE_SIZE - 1) >> PAGE_SHIFT,
+			      (u64)READ_BATCH);
+	vm_object_lookup_range(&vn->v_object, index, n, ~0ul, pages);
+	for (i = 0; i < n && !err && !missing; i++, index++) {
+		size_t part = min((size_t)left, PAGE_SIZE - in_page(u->u_offset));
+
+		left -= part;
+		if (!pages[i]) {
+			err = read_missing(vn, u, part, ra);
+			/* Those behind it may have been found missing, and are not any more. */
+			missing = ra != NULL;
+			continue;
+		}
+		if (ra && index == ra->ra_trigger)
+			vm_readahead(&vn->v_object, ra, index, 0, true);
+		else if (ra)
+			ra->ra_next = index + 1;
+		err = uio_copy_out(u, (u8 *)page_to_virt(pages[i]) + in_page(u->u_offset), part);
+		page_put(pages[i]);
+	}
+	for (; i < n; i++)
+		if (pages[i])
+			page_put(pages[i]);
 	return err;
 }
 
@@ -78,13 +110,10 @@ ssize_t pagecache_read(struct vnode *vn, struct uio *u, struct vm_ra *ra)
 	rwlock_read(&vn->v_lock);
 	while (u->u_resid && !err) {
 		u64 size = (u64)vn->v_size;
-		size_t n;
 
 		if (u->u_offset >= size)
 			break;
-		n = min(u->u_resid, PAGE_SIZE - in_page(u->u_offset));
-		n = min(n, (size_t)(size - u->u_offset));
-		err = read_part(vn, u, n, ra);
+		err = read_batch(vn, u, min((u64)u->u_resid, size - u->u_offset), ra);
 		sched_relax();
 	}
 	rwlock_read_unlock(&vn->v_lock);

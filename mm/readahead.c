@@ -110,6 +110,9 @@ void vm_readahead(struct vm_object *vo, struct vm_ra *ra, u64 index, u64 want, b
 		    (ra->ra_size && index == ra->ra_end);
 
 	ra->ra_next = index + 1;
+	/* Asked for, and on its way. */
+	if (!present && ra->ra_size && index < ra->ra_end)
+		present = missing(vo, &(u64){ index }, 1) == 0;
 	if (present) {
 		/* The last window is half through: one more behind it. */
 		size = min(max(ra->ra_size * 2, (u32)FIRST_WINDOW), max);
