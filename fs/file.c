@@ -179,7 +179,7 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 	if ((vn->v_flags & VNF_ANON) && !is_path)
 		return file_open_anon(vn, flags, out);
 	if (!is_path && (flags & O_DIRECT) && (S_ISREG(vn->v_mode) || S_ISDIR(vn->v_mode)) &&
-	    !(vn->v_flags & VNF_ODIRECT))
+	    !vn->v_ops->vo_bmap)
 		return -EINVAL;
 	err = file_alloc(is_path || !vn->v_fops ? &path_file_ops : vn->v_fops, NULL,
 			 is_path ? flags : flags | O_LARGEFILE, &f);

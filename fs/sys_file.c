@@ -216,7 +216,7 @@ static long set_flags(struct file *f, int fd, u32 arg)
 
 	if (((arg ^ f->f_flags) & O_NOATIME & arg) && vn && !vnode_owner(vn, cred_current()))
 		return -EPERM;
-	if ((arg & O_DIRECT) && vn && vnode_is_reg(vn) && !(vn->v_flags & VNF_ODIRECT))
+	if ((arg & O_DIRECT) && vn && vnode_is_reg(vn) && !vn->v_ops->vo_bmap)
 		return -EINVAL;
 	if ((arg ^ f->f_flags) & O_ASYNC) {
 		err = sigio_ops->sg_enable(f, fd, arg & O_ASYNC);

@@ -76,8 +76,6 @@ struct vnode {
 #define VNF_NEW		0x08	/* [vnode_lock] being read in by who made it */
 #define VNF_MAGIC	0x10	/* [I] symbolic link that ft_jump resolves (procfs) */
 #define VNF_ANON		0x20	/* [I] stands for the nameless open file in v_data */
-#define VNF_ODIRECT	0x40	/* [I] O_DIRECT is allowed */
-
 #define VNF_LINKABLE	0x80	/* [i] O_TMPFILE: link(2) may give it its first name */
 #define VNF_SEALABLE	0x100	/* [I] has seals (fcntl(2), F_ADD_SEALS) */
 
