@@ -145,11 +145,13 @@ def faults(report):
 
 # ---- the other commands -----------------------------------------------------
 
-PIPELINE = ["/bin/sh", "-c", "sleep 30 | cat"]
-# What the pipeline's processes are asked, and what is answered.
+# The last program of the pipeline has come to rest when ls is executed.
+PIPELINE = ["/bin/sh", "-c", "sleep 30 | cat & sleep 0.5; ls /dev; true"]
+# What the processes are asked, and what is answered.
 ASKED = (
-    ("ct-ps", r"^ +0 +- .*kworker", r"^ +1 +0 +1 sleeping .* init ",
-     r"^ +2 +1 .*sleeping .* sh +do_wait", r"^-> +\d+ +2 .*running +0\* +cat "),
+    ("ct-ps", r"^ +0 +- .*kworker", r"^ +1 +0 +1 sleeping .* init +\w*poll",
+     r"^ +2 +1 .*sleeping .* sh +do_wait", r"sleeping +0 +cat +pipe_",
+     r"^-> +\d+ +2 .*running +0\* +ls "),
     ("ct-bt 2", r"^sh \(thread 2\) of sh \(pid 2\): sleeping",
      r"#2 .*schedule \(\) at kernel/core/sched.c", r"do_wait .*wait.c:",
      r"syscall_dispatch", r"called from user mode, \w+ \(0x"),
@@ -180,7 +182,7 @@ ASKED = (
      r"0 of 65536 bytes in it", r"^ +1 -+>   w, \d references", r"also 2:1"),
     ("ct-files 1", r"^ +0 -+\+->   rw, 3 references +-> /dev/console$",
      r"^ +1 -+\+ .* character device 0600", r"^ +2 -+\+ "),
-    ("ct-runq", r"^CPU 0: runs cat \(thread \d+\); \d+ waiting"),
+    ("ct-runq", r"^CPU 0: runs ls \(thread \d+\); \d+ waiting"),
     ("ct-locks", r"(?:none|\d+) held, of \d+ locks$"),
     ("ct-nothing", r"\A\Z"),
     ("help ct-pt", r"^Usage: ct-pt PID\|NAME ADDR$", r"four levels"),
@@ -190,7 +192,7 @@ ASKED = (
 def commands(report):
     """Each command on a pipeline, then on a release kernel whose data is
     overwritten step by step, and on one that has not begun to run."""
-    prepare = ["ct-exec cat",
+    prepare = ["ct-exec ls",
                "python from cutaway import kernel, pages, processes",
                "python gdb.set_convenience_variable('frame', pages.frame_of("
                "pages.lookup(pages.root_of(pages.space_of(processes.find(1))),"
@@ -209,9 +211,9 @@ def commands(report):
 HARM = (
     ("set free_lists[10].next->next = 7", "ct-buddy", r"frames .* managed$"),
     ("set $vm->vm_areas.rb_top->rb_child[0] = 9", "ct-vm", r"is broken at"),
-    ("set $vm->vm_pmap.pm_root = 0x7ffffffff000", "ct-pt cat 0x401000",
+    ("set $vm->vm_pmap.pm_root = 0x7ffffffff000", "ct-pt ls 0x401000",
      r"tables from 0x7ffffffff000 on"),
-    ("set $self->p_fdt->fdt_files[1] = 3", "ct-files cat",
+    ("set $self->p_fdt->fdt_files[1] = 3", "ct-files ls",
      r"the struct file at 0x3 cannot be read"),
     ("set $self->p_name[0] = -1", "ct-ps", r"^-> "),
     ("set $thread->t_arch.at_rsp = 11", "ct-bt 2", r"^sh \(thread 2\)"),
@@ -227,7 +229,7 @@ ALL = ["ct-ps", "ct-bt 2", "ct-bt", "ct-vm", "ct-pt 1 0x401000", "ct-buddy",
 def broken(report):
     """No traceback from Python, and an answer from each command."""
     words = list(ALL) + [
-        "ct-exec cat", "python from cutaway import kernel, processes",
+        "ct-exec ls", "python from cutaway import kernel, processes",
         "python gdb.set_convenience_variable('self', "
         "processes.current_process().address)",
         "python gdb.set_convenience_variable('thread', "

@@ -126,7 +126,9 @@ def show_sleeping(thread):
         return
     sleeper.show(None)
     kernel.warn("GDB cannot unwind it; by frame pointers:")
-    follow_pointers(stack, low, top)
+    for depth, pc in enumerate(processes.saved_frames(thread), 1):
+        print(f"#{depth:<2} {pc:#x} in {kernel.function_at(pc)} "
+              f"{safely(lambda pc=pc: kernel.place_of(pc), '')}")
 
 
 def show_frames(frames, thread):
@@ -143,17 +145,3 @@ def show_frames(frames, thread):
                   f"({pc:#x}) {safely(lambda: kernel.place_of(pc), '')}")
             return
         print(line)
-
-
-def follow_pointers(stack, low, top):
-    """What the kernel's own panic does, with no belief in anything."""
-    frame = kernel.at(stack, "struct switch_frame")
-    pc, base = int(frame["sf_rip"]), int(frame["sf_rbp"])
-    for number in range(1, 64):
-        print(f"#{number:<2} {pc:#x} in {kernel.function_at(pc)} "
-              f"{safely(lambda pc=pc: kernel.place_of(pc), '')}")
-        if not low <= base <= top - 16 or base % 8:
-            return
-        words = kernel.read(base, 16)
-        base = int.from_bytes(words[:8], "little")
-        pc = int.from_bytes(words[8:], "little")

@@ -2,6 +2,7 @@
 """ct-files: descriptors, open files and vnodes, drawn as three tables."""
 
 import stat
+import struct
 
 from cutaway import kernel, names, processes
 from cutaway.command import command
@@ -19,13 +20,12 @@ def descriptors(owner):
     table = owner["p_fdt"]
     if not int(table):
         return []
-    found = []
-    for number in range(min(int(table["fdt_size"]), MOST)):
-        pointer = int(table["fdt_files"][number])
-        if pointer:
-            mask = int(table["fdt_cloexec"][number // 64]) >> number % 64
-            found.append((number, pointer, bool(mask & 1)))
-    return found
+    count = min(int(table["fdt_size"]), MOST)
+    pointers = struct.unpack(f"<{count}Q",
+                             kernel.read(table["fdt_files"], 8 * count))
+    return [(number, pointer,
+             bool(int(table["fdt_cloexec"][number // 64]) >> number % 64 & 1))
+            for number, pointer in enumerate(pointers) if pointer]
 
 
 @command("ct-files", "[PID|NAME]")

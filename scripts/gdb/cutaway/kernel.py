@@ -73,6 +73,17 @@ def function_at(pc):
     return text.split()[0] if " in section " in text else f"{pc:#x}"
 
 
+def source_of(pc):
+    """The file of the function around an address; one that was inlined there does
+    not count. Or an empty string."""
+    block, file = gdb.block_for_pc(pc), ""
+    while block and not block.is_static and not block.is_global:
+        if block.function:
+            file = block.function.symtab.filename
+        block = block.superblock
+    return file
+
+
 def place_of(pc):
     """file:line of an address, as a relative path, or an empty string."""
     line = gdb.find_pc_line(pc)
@@ -286,6 +297,17 @@ def tree_of(root, name, member):
             return
         yield entry(node, name, member)
         node, seen = following, seen + 1
+
+
+def cache_memory():
+    """Lets GDB read RAM in blocks and keep them until the machine goes on: a list
+    of a thousand objects is a thousand questions otherwise."""
+    gdb.execute("set mem inaccessible-by-default off")
+    gdb.execute("set dcache line-size 1024")
+    for low, high in (("DIRECT_MAP_BASE", "VMALLOC_BASE"),
+                      ("VMEMMAP_BASE", "KERNEL_BASE"), ("KERNEL_BASE", None)):
+        end = f"{const(high):#x}" if high else "0"
+        gdb.execute(f"mem {const(low):#x} {end} rw cache")
 
 
 # ---- CPUs -------------------------------------------------------------------

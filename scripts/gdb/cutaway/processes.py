@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Processes and threads: finding them, and the commands ct-ps and ct-runq."""
 
+import struct
+
 import gdb
 
 from cutaway import kernel
 from cutaway.command import command, number
 from cutaway.kernel import safely
+
+MOST_FRAMES = 64
+# Where every sleep goes through.
+SLEEPERS = ("kernel/core/sched.c", "kernel/core/waitq.c",
+            "kernel/x86/context.c")
 
 
 # ---- looking up -------------------------------------------------------------
@@ -83,10 +90,29 @@ def running():
     return found
 
 
+def saved_frames(thread):
+    """Code addresses on the stack of a thread that does not run, by frame
+    pointers as in a panic's backtrace: innermost first, and nothing believed."""
+    low, top = int(thread["t_kstack"]), int(thread["t_arch"]["at_kstack_top"])
+    frame = kernel.at(int(thread["t_arch"]["at_rsp"]), "struct switch_frame")
+    pc, base = int(frame["sf_rip"]), int(frame["sf_rbp"])
+    for _ in range(MOST_FRAMES):
+        yield pc
+        if not low <= base <= top - 16 or base % 8:
+            return
+        base, pc = struct.unpack("<QQ", kernel.read(base, 16))
+
+
 def asleep_in(thread):
-    """The function that put a thread to sleep."""
-    pc = int(thread["t_wchan"])
-    return kernel.function_at(pc) if pc else ""
+    """The function that has put a thread to sleep: the innermost that is not the
+    scheduler's."""
+    noted = int(thread["t_wchan"])
+    if noted:
+        return kernel.function_at(noted)
+    for pc in saved_frames(thread):
+        if kernel.source_of(pc) not in SLEEPERS:
+            return kernel.function_at(pc)
+    return ""
 
 
 # ---- ct-ps ------------------------------------------------------------------
