@@ -6,8 +6,8 @@
  *	faults KIND...		makes them, one after another
  *
  * For `ct-fault` in GDB (docs/page-fault.md), which explains each before and
- * after. The access that faults is alone on its line, in a function that is
- * called like the kind. Those that end in a signal are made by a child.
+ * after. The access that faults is alone on its line, in store() or load(). Those
+ * that end in a signal are made by a child.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -66,7 +66,23 @@ static void cow(void)
 	printf("the parent still reads \"%s\"\n", p);
 }
 
-/* The same, but the child has gone, and the parent writes: the last owner. */
+/* The same in so large an area that fork shares the page table and not just the pages. */
+static void table(void)
+{
+	const size_t size = 8 << 20;
+	char *p = memory(size, PROT_READ | PROT_WRITE) + size / 2;
+	pid_t pid;
+
+	*p = 1;
+	pid = fork();
+	if (pid == 0) {
+		store(p, 2);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* As cow, but the child has gone, and the parent writes: the last owner. */
 static void takeover(void)
 {
 	char *p = memory(PAGE, PROT_READ | PROT_WRITE);
@@ -156,7 +172,7 @@ static const struct {
 	const char *name;
 	void (*make)(void);
 } kinds[] = {
-	{ "zero", zero }, { "cow", cow }, { "takeover", takeover },
+	{ "zero", zero }, { "cow", cow }, { "table", table }, { "takeover", takeover },
 	{ "file", file }, { "stack", stack }, { "protection", protection },
 	{ "bad", bad }, { "bus", bus },
 };

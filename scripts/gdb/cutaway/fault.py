@@ -51,6 +51,10 @@ class Fault:
         _say("entry", pages.describe_leaf(self.case.entry))
         if pages.has_page(self.case.entry):
             _say("frame", _frame_text(pages.frame_of(self.case.entry)))
+        users = safely(lambda: pages.table_users(self.root(), self.address), 0)
+        if users:
+            _say("table", f"shared since a fork, by {users} now; the level-2 "
+                 "entry denies writing")
         _say("case", f"{self.case.kind}: {faultcases.KINDS[self.case.kind]}")
         _say("so", self.case.says)
 

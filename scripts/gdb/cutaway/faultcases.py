@@ -42,8 +42,32 @@ def predict(owner, address, access):
     if not int(area["va_flags"]) & const(RIGHTS[access]):
         return Case("protection", f"The area is {pages.rights(area)}, so no "
                     f"{access}: SIGSEGV, SEGV_ACCERR.", area, entry)
-    kind, says = _in_area(area, entry, va, access)
+    users = pages.table_users(pages.root_of(space), va)
+    if users and (access == "write" or not entry & const("PTE_P")):
+        kind, says = _shared_table(area, entry, va, access, users)
+    else:
+        kind, says = _in_area(area, entry, va, access)
     return Case(kind, says, area, entry)
+
+
+def _shared_table(area, entry, va, access, users):
+    """The level-2 entry denies writing; what happens once we own the table?"""
+    if users == 1:
+        first = ("vm_table_own(): the table was shared since a fork, and we "
+                 "are the last who have it. It becomes writable as a whole")
+        if entry & const("PTE_W"):
+            return "takeover", f"{first}, and that is all."
+        kind, says = _in_area(area, entry, va, access)
+        return kind, f"{first}. Then {says}"
+    first = (f"vm_table_own(): {users} address spaces share the table since a "
+             "fork. We get a copy, and private pages in both become "
+             "copy-on-write. Then")
+    if entry & const("PTE_P"):
+        return "cow", (f"{first} fault_cow() copies frame "
+                       f"{pages.frame_of(entry):#x}, and maps the copy "
+                       "writable.")
+    kind, says = _in_area(area, entry, va, access)
+    return kind, f"{first} {says}"
 
 
 def _no_area(owner, space, above, va):

@@ -5,6 +5,7 @@ All memory is read where the kernel's direct map has it, so that the tables of a
 process can be walked, whichever is loaded.
 """
 
+import collections
 import struct
 
 import gdb
@@ -18,7 +19,10 @@ ENTRY_WORDS = {
     "PTE_PWT": "write-through", "PTE_PCD": "uncached", "PTE_A": "accessed",
     "PTE_D": "dirty", "PTE_PS": "large page", "PTE_G": "global",
     "PTE_COW": "copy-on-write", "PTE_HIDDEN": "hidden", "PTE_NX": "no-execute",
+    "PTE_SHARED": "table shared since a fork",
 }
+# Levels at which a bit has its meaning, where these are not all.
+ONLY_AT = {"PTE_COW": (1,), "PTE_HIDDEN": (1,), "PTE_SHARED": (2,)}
 AREA_LETTERS = (("VA_READ", "r"), ("VA_WRITE", "w"), ("VA_EXEC", "x"))
 LEVELS = ("PT", "PD", "PDPT", "PML4")       # level 1 first
 
@@ -114,13 +118,27 @@ def lookup(root, address):
     return entry if level == 1 else 0
 
 
+def table_users(root, address):
+    """How many address spaces have the level-1 table of an address, which they
+    share since a fork (mm/ptshare.c), or 0 if it is not marked as shared."""
+    for level, _, entry in walk(root, address):
+        if level == 2 and entry & const("PTE_P") and \
+                entry & const("PTE_SHARED"):
+            return kernel.atomic(page(frame_of(entry))["pg_ref"])
+    return 0
+
+
+# A level-1 entry; table: where it is; shared: others have the table, too.
+Leaf = collections.namedtuple("Leaf", "address entry table shared")
+
+
 def entries(root, start, end):
-    """[(address, entry)] of all level-1 entries of user memory in [start, end)
-    that are not zero."""
-    yield from _entries(root, len(LEVELS), 0, start, end)
+    """The Leaf of all level-1 entries of user memory in [start, end) that are
+    not zero."""
+    yield from _entries(root, len(LEVELS), 0, start, end, False)
 
 
-def _entries(base, level, origin, start, end):
+def _entries(base, level, origin, start, end, shared):
     bits = const("PT_ENTRIES").bit_length() - 1
     span = 1 << const("PAGE_SHIFT") + (level - 1) * bits
     for at, entry in enumerate(table(base)):
@@ -128,10 +146,11 @@ def _entries(base, level, origin, start, end):
         if not entry or address >= end or address + span <= start:
             continue
         if level == 1:
-            yield address, entry
+            yield Leaf(address, entry, base, shared)
         elif entry & const("PTE_P"):
             yield from _entries(entry & const("PTE_ADDR"), level - 1, address,
-                                start, end)
+                                start, end, level == 2 and
+                                bool(entry & const("PTE_SHARED")))
 
 
 def root_of(space):
@@ -149,7 +168,7 @@ def describe_entry(entry, level=1):
         word = ENTRY_WORDS.get(name, name[4:].lower())
         if name == "PTE_PS" and level == 1:
             word = "PAT"
-        if name == "PTE_COW" and level > 1:
+        if level not in ONLY_AT.get(name, (level,)):
             continue
         if entry & bit:
             said.append(word)

@@ -56,15 +56,15 @@ def show_area(space, area, frames):
 def count_entries(space, start, end, frames):
     there = shared = cow = swapped = 0
     try:
-        for _, entry in pages.entries(pages.root_of(space), start, end):
-            if not pages.has_page(entry):
+        for leaf in pages.entries(pages.root_of(space), start, end):
+            if not pages.has_page(leaf.entry):
                 swapped += 1
                 continue
             there += 1
-            pfn = pages.frame_of(entry)
-            if safely(lambda pfn=pfn: frames.count(pfn), 0) > 1:
+            pfn = pages.frame_of(leaf.entry)
+            if leaf.shared or safely(lambda pfn=pfn: frames.count(pfn), 0) > 1:
                 shared += 1
-            if entry & const("PTE_COW"):
+            if leaf.shared or leaf.entry & const("PTE_COW"):
                 cow += 1
     except kernel.UNREADABLE:
         kernel.warn(f"the page tables of {start:#x} cannot be read")
@@ -157,10 +157,13 @@ def ct_page(words):
           f"{kernel.flags(flags, 'PG_') or 'none'}")
     kept = show_use(page, pfn, flags)
     found = mappings(pfn)
-    for owner, address, entry in found:
-        print(f"  mapped by {processes.label(owner)} at {address:#x}: "
-              f"{pages.describe_entry(entry)}")
-    rest = count - len(found) - kept
+    for owner, leaf in found:
+        print(f"  mapped by {processes.label(owner)} at {leaf.address:#x}: "
+              f"{pages.describe_entry(leaf.entry)}"
+              f"{', in a table shared since a fork' if leaf.shared else ''}")
+    # Those who share a table have one reference in common.
+    tables = {(leaf.table, leaf.address) for _, leaf in found}
+    rest = count - len(tables) - kept
     if count and rest and not flags & const("PG_SLAB"):
         print(f"  {kernel.amount(rest, 'reference')} more: held by the kernel, "
               "or by a pipe or a call that is using the page")
@@ -216,8 +219,8 @@ def show_use(page, pfn, flags):
 
 
 def mappings(pfn):
-    """[(process, address, entry)] of all that map a frame. Processes that share
-    an address space count once."""
+    """[(process, Leaf)] of all that map a frame. Processes that share an address
+    space count once."""
     found, seen = [], set()
     for owner in processes.processes():
         space = owner["p_vm"]
@@ -225,10 +228,10 @@ def mappings(pfn):
             continue
         seen.add(int(space))
         try:
-            for address, entry in pages.entries(pages.root_of(space), 0,
-                                                const("USER_TOP")):
-                if pages.has_page(entry) and pages.frame_of(entry) == pfn:
-                    found.append((owner, address, entry))
+            found += [(owner, leaf) for leaf in
+                      pages.entries(pages.root_of(space), 0, const("USER_TOP"))
+                      if pages.has_page(leaf.entry) and
+                      pages.frame_of(leaf.entry) == pfn]
         except kernel.UNREADABLE:
             kernel.warn(f"the page tables of {processes.label(owner)} cannot "
                         "be read")
