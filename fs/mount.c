@@ -569,8 +569,8 @@ static int remount_superblock(struct superblock *sb, unsigned long flags, const 
 	WRITE_ONCE(sb->sb_flags, new);
 	if ((new & ~old & MS_RDONLY) && file_any_writer(NULL, sb))
 		err = -EBUSY;
-	if (!err && (new & ~old & MS_RDONLY) && sb->sb_type->ft_sync)
-		err = sb->sb_type->ft_sync(sb, true);
+	if (!err && (new & ~old & MS_RDONLY))
+		err = superblock_sync(sb, true);
 	if (!err && sb->sb_type->ft_remount)
 		err = sb->sb_type->ft_remount(sb, new, data);
 	if (err)

@@ -102,7 +102,8 @@ static int piecewise(struct vm_object *vo, struct page *pg, u64 index, enum bio_
 	struct vnode *vn = vo->vo_owner;
 	struct blkdev *bd = vnode_blkdev(vn);
 	u64 start = index << PAGE_SHIFT, size = READ_ONCE(vo->vo_size);
-	u64 end = min(start + PAGE_SIZE, max(start, round_up(size, bd->bd_block_size)));
+	u64 end = op == BIO_WRITE ? start + PAGE_SIZE :
+		  min(start + PAGE_SIZE, max(start, round_up(size, bd->bd_block_size)));
 	u8 *data = page_to_virt(pg);
 	u64 tail = min(start + PAGE_SIZE, max(start, size)) - start;
 	int err = 0;
@@ -155,6 +156,9 @@ static unsigned int start_run(struct vm_object *vo, enum bio_op op, struct page 
 		count = (unsigned int)DIV_ROUND_UP(bytes, PAGE_SIZE);
 	else
 		count = (unsigned int)(run.br_bytes >> PAGE_SHIFT);
+	/* Blocks are written whole: what is behind the end on disk shows when the file grows. */
+	if (op == BIO_WRITE)
+		bytes = min(run.br_bytes, (u64)count << PAGE_SHIFT);
 	if (count && run.br_sector != BLKRUN_HOLE)
 		done = start_io(vo, op, pages, count, run.br_sector, bytes);
 	if (count && run.br_sector == BLKRUN_HOLE) {

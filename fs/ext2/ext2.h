@@ -33,7 +33,8 @@ struct ext2 {
 	u32 fs_ptrs;			/* [I] block numbers in an indirect block */
 	s64 fs_max_size;		/* [I] of a file */
 	bool fs_has_types;		/* [I] directory entries tell the file's type */
-	bool fs_writable;		/* [I] mounted for writing; sb_flags say if it still is */
+	bool fs_writable;		/* mounted for writing; changes with mount and remount only */
+	bool fs_stopped;		/* set once: no more changes after an error */
 	atomic_t fs_errors;		/* [a] inconsistencies found */
 	atomic_t fs_generation;		/* [a] of the next new inode */
 

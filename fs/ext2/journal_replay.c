@@ -338,7 +338,7 @@ int journal_begin_use(struct journal *j)
 	/* Version 1 has no feature words; revoke records need one. */
 	js->js_head.jb_type = bswap32(JBD_SUPER_V2);
 	js->js_incompat |= bswap32(JBD_INCOMPAT_REVOKE);
-	return journal_write_super(j, j->j_head, j->j_next_tid);
+	return journal_write_super(j, j->j_head, j->j_running->t_tid);
 }
 
 int journal_flush(struct journal *j)

@@ -44,6 +44,7 @@
 
 static void make_readonly(struct ext2 *fs)
 {
+	WRITE_ONCE(fs->fs_stopped, true);
 	__atomic_fetch_or(&fs->fs_sb->sb_flags, (unsigned long)MS_RDONLY, __ATOMIC_RELAXED);
 }
 
@@ -67,7 +68,7 @@ int ext2_error(struct ext2 *fs, const char *fmt, ...)
 int ext2_begin(struct ext2 *fs, u32 credits, struct handle *h)
 {
 	*h = (struct handle){ .h_credits = credits };
-	if (fs->fs_sb->sb_flags & MS_RDONLY)
+	if (!fs->fs_writable || READ_ONCE(fs->fs_stopped))
 		return -EROFS;
 	return journal_start(fs->fs_journal, credits, h);
 }
@@ -279,7 +280,7 @@ int ext2_sync(struct superblock *sb, bool wait)
 		err = buf_sync(fs->fs_dev);
 	if (!err && wait)
 		err = blk_flush(fs->fs_dev);
-	return err == -EROFS ? 0 : err;
+	return err;
 }
 
 /* ---- mount ------------------------------------------------------------------------------- */
@@ -493,27 +494,27 @@ static int open_journal(struct ext2 *fs)
 static int begin_writing(struct ext2 *fs)
 {
 	struct ext2_super *s = fs->fs_super;
-	int err = 0;
+	int err;
 
 	if (!(s->s_state & EXT2_SUPER_STATE_CLEAN))
 		printk(KERN_WARN "ext2 (%s): was not unmounted; e2fsck is due\n",
 		       fs->fs_dev->bd_name);
 	if (s->s_state & EXT2_SUPER_STATE_ERROR)
 		printk(KERN_WARN "ext2 (%s): has errors; e2fsck is due\n", fs->fs_dev->bd_name);
-	if (fs->fs_journal) {
-		err = journal_begin_use(fs->fs_journal);
+	if (fs->fs_journal)
 		s->s_feature_incompat |= EXT2_INCOMPAT_RECOVER;
-	} else {
+	else
 		s->s_state &= (u16)~EXT2_SUPER_STATE_CLEAN;
-	}
 	s->s_feature_ro_compat |= s->s_rev_level ? EXT2_RO_LARGE_FILE : 0;
 	s->s_mtime = s->s_wtime = (u32)(clock_realtime() / NSEC_PER_SEC);
 	s->s_mnt_count++;
 	buf_dirty(fs->fs_super_buf);
-	if (!err)
-		err = buf_write(fs->fs_super_buf);
+	err = buf_write(fs->fs_super_buf);
 	if (!err)
 		err = blk_flush(fs->fs_dev);
+	/* A log that is not empty belongs to a file system that says so. */
+	if (!err && fs->fs_journal)
+		err = journal_begin_use(fs->fs_journal);
 	if (err)
 		return err;
 	fs->fs_writable = true;
@@ -525,6 +526,8 @@ static void end_writing(struct ext2 *fs)
 {
 	struct ext2_super *s = fs->fs_super;
 	int err;
+
+	fs->fs_writable = false;
 
 	if (fs->fs_journal)
 		err = journal_flush(fs->fs_journal);
@@ -663,6 +666,33 @@ static void ext2_unmount(struct superblock *sb)
 	fs_free(fs);
 }
 
+/* ft_remount. */
+static int ext2_remount(struct superblock *sb, unsigned long flags, const char *data)
+{
+	struct ext2 *fs = sb->sb_data;
+	bool write = !(flags & MS_RDONLY);
+	int err = 0;
+
+	(void)data;
+	if (write == fs->fs_writable)
+		return 0;
+	if (!write) {
+		/* Deleted files that are open end by writing. */
+		if (!list_empty(&fs->fs_orphans))
+			return -EBUSY;
+		err = ext2_sync(sb, true);
+		if (!err)
+			end_writing(fs);
+		return err;
+	}
+	if (fs->fs_stopped || fs->fs_dev->bd_readonly ||
+	    (fs->fs_super->s_rev_level && fs->fs_super->s_feature_ro_compat & ~KNOWN_RO))
+		return -EROFS;
+	if (!fs->fs_journal)
+		err = open_journal(fs);
+	return err ? err : begin_writing(fs);
+}
+
 static int ext2_statfs(struct superblock *sb, struct statfs *st)
 {
 	struct ext2 *fs = sb->sb_data;
@@ -700,6 +730,7 @@ static void ext2_show(struct superblock *sb, char *buf, size_t size)
 		.ft_statfs = ext2_statfs,	\
 		.ft_sync = ext2_sync,	\
 		.ft_touched = ext2_inode_touched,	\
+		.ft_remount = ext2_remount,	\
 		.ft_show = ext2_show,	\
 		.ft_needs_dev = true,	\
 	}

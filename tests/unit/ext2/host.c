@@ -590,7 +590,8 @@ void vm_object_mark_dirty(struct vm_object *vo, struct page *pg)
 static int page_io(struct vnode *vn, struct page *pg, u64 index, enum bio_op op)
 {
 	u64 start = index * PAGE_SIZE;
-	u64 end = min(start + PAGE_SIZE, round_up((u64)vn->v_size, 1024ul));
+	u64 end = op == BIO_WRITE ? start + PAGE_SIZE :
+		  min(start + PAGE_SIZE, round_up((u64)vn->v_size, 1024ul));
 
 	for (u64 pos = start; pos < end; ) {
 		struct blkrun run;

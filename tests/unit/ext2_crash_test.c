@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * unit-sources: fs/ext2/alloc.c fs/ext2/bmap.c fs/ext2/dir.c fs/ext2/dirindex.c fs/ext2/inode.c fs/ext2/journal.c fs/ext2/journal_commit.c fs/ext2/journal_replay.c fs/ext2/namei.c fs/ext2/orphan.c fs/ext2/super.c fs/ext2/truncate.c kernel/lib/string.c kernel/lib/bitmap.c kernel/lib/hash.c kernel/lib/radix.c kernel/lib/fmt.c tests/unit/ext2/host.c tests/unit/ext2/crash.c
+ *
+ * A few hundred crash states of fs/ext2, and whether the checker notices what is
+ * left out. CRASH_STATES=N makes it N states for each workload, CRASH_E2FSCK=N
+ * asks e2fsck about every N-th: about the image that we have recovered, and about
+ * the same state recovered by e2fsck itself.
+ */
+#include "tests/unit/ext2/crash.h"
+#include "tests/unit/unit.h"
+
+static long number_of(const char *variable, long otherwise)
+{
+	const char *text = getenv(variable);
+	long n = 0;
+
+	if (!text)
+		return otherwise;
+	while (*text >= '0' && *text <= '9')
+		n = n * 10 + *text++ - '0';
+	return n;
+}
+
+static void write_image(const char *name, const u8 *data, size_t size)
+{
+	FILE *f = fopen(name, "wb");
+
+	CHECK(f && fwrite(data, 1, size, f) == size);
+	fclose(f);
+}
+
+/* e2fsck finds nothing in what we recovered; and its own recovery leaves nothing. */
+static bool e2fsck_agrees(const char *dir)
+{
+	char name[120], command[700];
+	const u8 *image;
+	size_t size;
+	bool ok;
+
+	snprintf(name, sizeof(name), "%s/ext2_crash.%d.img", dir, getpid());
+	image = crash_image(&size);
+	write_image(name, host_disk.hd_data, size);
+	snprintf(command, sizeof(command), "e2fsck -fn %s >%s.log 2>&1", name, name);
+	ok = system(command) == 0;
+	write_image(name, image, size);
+	/* Recovery may end orphans, for which -p is enough; afterwards nothing is left. */
+	snprintf(command, sizeof(command),
+		 "e2fsck -p %s >%s.log2 2>&1; [ $? -le 1 ] && e2fsck -fn %s >>%s.log2 2>&1",
+		 name, name, name, name);
+	ok = ok && system(command) == 0;
+	if (!ok) {
+		snprintf(command, sizeof(command), "sed 's/^/# /' %s.log %s.log2", name, name);
+		(void)!system(command);
+	}
+	snprintf(command, sizeof(command), "rm -f %s %s.log %s.log2", name, name, name);
+	(void)!system(command);
+	return ok;
+}
+
+static const struct crash_config workloads[] = {
+	{ .options = "-b 1024 -j -J size=1 -N 128", .kib = 4096, .steps = 400, .seed = 1 },
+	{ .options = "-b 4096 -j -J size=4 -N 128", .kib = 12288, .steps = 400, .seed = 2 },
+	{ .options = "-b 1024 -j -J size=1 -N 128 -g 1024", .kib = 4096, .steps = 1500, .seed = 3 },
+};
+
+static u64 total, e2fsck_total;
+
+static void test_states(const struct crash_config *c)
+{
+	long states = number_of("CRASH_STATES", 150), every = number_of("CRASH_E2FSCK", 25);
+	const char *dir = getenv("CRASH_DIR");
+
+	if (crash_record(c)) {
+		CHECK(!"mke2fs");
+		return;
+	}
+	for (long i = 0; i < states; i++) {
+		/* Half of them at flushes, as far as there are any. */
+		u64 number = i % 2 ? (u64)i / 2 % (crash_boundaries() + 1) : 1000000 + (u64)i;
+		char why[160];
+
+		if (!crash_check(number, why, sizeof(why))) {
+			printf("# state %lu of workload %lu: %s\n", number, c->seed, why);
+			CHECK(!"a state does not recover");
+			continue;
+		}
+		total++;
+		if (every && i % every == 0) {
+			e2fsck_total++;
+			if (!e2fsck_agrees(dir ? dir : "/tmp")) {
+				printf("# state %lu of workload %lu\n", number, c->seed);
+				CHECK(!"e2fsck finds errors");
+			}
+		}
+	}
+	crash_forget();
+}
+
+static void test_small_blocks(void)
+{
+	test_states(&workloads[0]);
+}
+
+static void test_large_blocks(void)
+{
+	test_states(&workloads[1]);
+}
+
+static void test_long(void)
+{
+	test_states(&workloads[2]);
+}
+
+/* With a fault some state must fail. */
+static void notices(struct crash_config c)
+{
+	char why[160];
+	bool noticed = false;
+
+	for (int seed = 0; seed < 6 && !noticed; seed++) {
+		c.seed += 10;
+		CHECK_EQ(crash_record(&c), 0);
+		for (u64 i = 0; i < 250 && !noticed; i++)
+			noticed = !crash_check(1000000 + i, why, sizeof(why));
+		crash_forget();
+	}
+	CHECK(noticed);
+	if (noticed)
+		printf("# noticed: %s\n", why);
+}
+
+static void test_notices_flush(void)
+{
+	struct crash_config c = workloads[0];
+
+	c.no_flush = true;
+	notices(c);
+}
+
+static void test_notices_revoke(void)
+{
+	struct crash_config c = workloads[0];
+
+	c.no_revokes = true;
+	notices(c);
+}
+
+static void test_notices_data(void)
+{
+	struct crash_config c = workloads[0];
+
+	c.no_data = true;
+	notices(c);
+}
+
+int main(void)
+{
+	UNIT_RUN(test_small_blocks);
+	UNIT_RUN(test_large_blocks);
+	UNIT_RUN(test_long);
+	UNIT_RUN(test_notices_flush);
+	UNIT_RUN(test_notices_revoke);
+	UNIT_RUN(test_notices_data);
+	printf("# %lu states, %lu of them judged by e2fsck\n", total, e2fsck_total);
+	return unit_end();
+}
