@@ -166,7 +166,7 @@ ASKED = (
     ("ct-bt", r"#0  arch_exec_frame"),
     ("ct-vm init", r"^init \(pid 1\): struct vmspace at 0x",
      r"r-xp .* /sbin/init \+ 0x1000$", r"rw-p .*\[heap\]$",
-     r"rw-p .*\[stack\]$", r" in all$", r"^resident \d+ pages"),
+     r"rw-p .*\[stack\]$", r"r--p .*\[vvar\]$", r"r-xp .*\[vdso\]$", r" in all$", r"^resident \d+ pages"),
     ("ct-vm 2", r"^sh \(pid 2\)", r"/bin/sh"),
     ("ct-pt init 0x401000", r"^  PML4\[0\] .*present, writable, user",
      r"^  PDPT\[0\]", r"^  PD\[2\]", r"^  PT\[1\] .*present, read-only, user, "

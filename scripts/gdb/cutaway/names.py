@@ -69,10 +69,11 @@ def object_name(pointer):
 def area_name(area):
     """Its file, or what it is for, as in /proc/PID/maps."""
     flags = int(area["va_flags"])
-    for name, said in (("VA_VDSO", "[vdso]"), ("VA_STACK", "[stack]"),
-                       ("VA_HEAP", "[heap]")):
-        if name in kernel.macros() and flags & const(name):
+    for name, said in (("VA_STACK", "[stack]"), ("VA_HEAP", "[heap]")):
+        if flags & const(name):
             return said
+    if flags & const("VA_VDSO"):
+        return "[vdso]" if int(area["va_offset"]) else "[vvar]"
     if int(area["va_object"]):
         return object_name(area["va_object"])
     return "anonymous"

@@ -44,7 +44,7 @@ def show_area(space, area, frames):
     start, end = int(area["va_start"]), int(area["va_end"])
     offset = int(area["va_offset"])
     what = safely(lambda: names.area_name(area))
-    if int(area["va_object"]):
+    if int(area["va_object"]) and not what.startswith("["):
         what += f" + {offset:#x}"
     counts = [(end - start) // const("PAGE_SIZE"),
               *count_entries(space, start, end, frames)]
