@@ -23,6 +23,7 @@ static struct page *page_mapped(struct vmspace *vm, vaddr_t va,
 	dir = pmap_lookup_dir(&vm->vm_pmap, va);
 	pte = pte_below(dir, va);
 	if (pte && *pte & PTE_P && (!(access & VF_WRITE) || *pte & *dir & PTE_W)) {
+		vm_table_hold(dir, pte);
 		pg = phys_to_page(pte_paddr(*pte));
 		page_get(pg);
 	}

@@ -137,6 +137,11 @@ int vm_table_cut(struct vmspace *vm, vaddr_t addr);
  * TLBs flushed here, or vm is dying.
  */
 bool vm_table_drop(struct vmspace *vm, vaddr_t va, bool dying);
+/*
+ * Before a reference is taken on the page of pte, below dir: whoever writes to it later must
+ * find out. vm_ptlock held.
+ */
+void vm_table_hold(const pte_t *dir, pte_t *pte);
 /* How many address spaces have the table at va. vm_ptlock held. */
 u64 vm_table_users(struct vmspace *vm, vaddr_t va);
 

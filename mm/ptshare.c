@@ -17,8 +17,8 @@
  *     where it may be more than one is PTE_SHARED set.
  *  2. A shared table does not change, but for PTE_W becoming PTE_COW in a copy's original.
  *     So pg_index, the number of its pages, stays true, and a page has one reference for
- *     all that share the table. Whoever keeps a page for longer than to copy it takes
- *     it out of a table of its own (vm_table_own()), or a writer would not notice.
+ *     all that share the table. Whoever takes another marks the entry (vm_table_hold()),
+ *     so that the last owner of the table does not write to a page that is in use.
  *  3. All that a shared table maps is one area, in every address space that has it:
  *     what cuts an area in two owns the table before (vm_table_cut()).
  *
@@ -185,6 +185,15 @@ bool vm_table_drop(struct vmspace *vm, vaddr_t va, bool dying)
 	}
 	spin_unlock(&share_lock);
 	return others;
+}
+
+void vm_table_hold(const pte_t *dir, pte_t *pte)
+{
+	if (likely(!(*dir & PTE_SHARED)))
+		return;
+	spin_lock_nested(&share_lock);
+	WRITE_ONCE(*pte, (*pte & ~PTE_W) | PTE_COW);
+	spin_unlock(&share_lock);
 }
 
 u64 vm_table_users(struct vmspace *vm, vaddr_t va)

@@ -60,13 +60,19 @@ def _unpack(meta, folder):
     return unpacked
 
 
+def _images(folder):
+    """The kernels there; machine.ensure_built() leaves files beside them."""
+    return [name for name in glob.glob(os.path.join(folder, "vmlinuz-*"))
+            if not name.endswith(".fresh")]
+
+
 def kernel(folder):
     """The path of the lean vmlinuz below folder, which may be there already."""
-    there = glob.glob(os.path.join(folder, "vmlinuz-*"))
+    there = _images(folder)
     if there:
         return max(there)
     unpacked = _unpack(LEAN, folder)
-    (image,) = glob.glob(os.path.join(unpacked, "boot", "vmlinuz-*"))
+    (image,) = _images(os.path.join(unpacked, "boot"))
     shutil.move(image, folder)
     shutil.rmtree(unpacked)
     return os.path.join(folder, os.path.basename(image))
@@ -75,7 +81,7 @@ def kernel(folder):
 def disk_kernel(folder):
     """(vmlinuz, [modules in the order in which to load them]) for disks."""
     unpacked = _unpack(GENERAL, folder)
-    (image,) = glob.glob(os.path.join(unpacked, "boot", "vmlinuz-*"))
+    (image,) = _images(os.path.join(unpacked, "boot"))
     files = {}
     for name in glob.glob(os.path.join(unpacked, "lib/modules/**/*.ko"),
                           recursive=True):
