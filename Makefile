@@ -5,7 +5,9 @@
 # The kernel's variants: release in $(O), debug in $(O)/debug, ubsan in $(O)/ubsan.
 # DEBUG=1 or SAN=ubsan picks the one that all, run, debug, gdb and iso use.
 #
-#: make run         build what is missing and boot to a shell, right here
+#: make run         build what is missing and boot to a shell, right here;
+#:                  its disk, build/root.img, keeps what is written to it
+#: make fresh       that disk as new
 #: make test        all tests; T="NAME..." runs some, T=list names them
 #: make test-linux  the in-guest test programs on this host's Linux
 #: make bench       the same program here and on Linux; writes docs/bench.md
@@ -49,7 +51,7 @@ endef
 MAKEFLAGS	+= --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help run record replay test test-linux unit layers debug gdb iso clean setup
+.PHONY: all help run fresh record replay test test-linux unit layers debug gdb iso clean setup
 .PHONY: kernels user bench profile compile_commands.json FORCE
 
 all: $(K)/cutaway.elf $(O)/initrd.cpio
@@ -211,12 +213,19 @@ bench: all $(O)/cutaway.iso
 	@scripts/bench $(BENCH)
 profile: all
 	@scripts/profile $(PROFILE) $(if $(SMP),--smp $(SMP)) $(if $(MEM),--mem $(MEM)) -- $(CMD)
-run debug record: all
-	@scripts/run $(patsubst %debug,--wait-gdb,$(filter-out --run,--$@))
+run debug: all
+	@scripts/run --root $(O)/root.img $(if $(filter debug,$@),--wait-gdb)
+record: all
+	@scripts/run --record
+fresh: all
+	@scripts/image fresh
 gdb: all
 gdb replay:
 	@scripts/gdb/start $(filter replay,$@)
 compile_commands.json:
 	$(Q)$(MAKE) -nB V=1 kernels user | $(PYTHON) scripts/mkcompdb.py > $@
+# All but the disk of `make run`, which is its user's.
 clean:
-	rm -rf $(O) compile_commands.json
+	@rm -f compile_commands.json
+	@mkdir -p $(O)
+	find $(O) -mindepth 1 -maxdepth 1 ! -name 'root.img*' -exec rm -rf {} +

@@ -77,7 +77,7 @@ char *path_name_from(const struct path *p, const struct path *root, char *buf, s
 	spin_unlock(&mount_hash_lock);
 	if (bt.bt_pos == end)
 		prepend(&bt, "/", 1);
-	if (!reached && p->mnt->mnt_parent)
+	if (!reached && (p->mnt->mnt_parent || p->mnt == root_mount))
 		prepend(&bt, "(unreachable)", 13);
 	return bt.bt_full ? NULL : bt.bt_pos;
 }

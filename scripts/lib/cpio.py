@@ -94,21 +94,26 @@ class Archive:
         return _pad(out, pos, PAGE)
 
 
-def paths(name):
-    """The paths in the archive file called name (this module's own kind)."""
-    found = []
+def entries(name):
+    """Yields (path, mode, data) of the archive file called name, which is of
+    this module's own kind."""
     with open(name, "rb") as stream:
         while True:
             header = stream.read(HEADER)
             if len(header) < HEADER or header[:6] != b"070701":
-                return found
-            size = int(header[54:62], 16)
-            name_size = int(header[94:102], 16)
+                return
+            mode, size, name_size = (int(header[at:at + 8], 16)
+                                     for at in (14, 54, 94))
             path = stream.read(name_size).rstrip(b"\0")
+            data = stream.read(size)
+            stream.seek(-stream.tell() % 4, os.SEEK_CUR)
             if path != b"TRAILER!!!":
-                found.append(os.fsdecode(path))
-            end = stream.tell() + size
-            stream.seek(end + -end % 4)
+                yield os.fsdecode(path), mode, data
+
+
+def paths(name):
+    """The paths in that archive."""
+    return [path for path, _, _ in entries(name)]
 
 
 def _clean(path):
