@@ -42,10 +42,15 @@ static void vnodes_show(struct statbuf *sb)
 	mutex_unlock(&mount_list_lock);
 }
 
+static void drop_clean(struct vm_object *vo)
+{
+	(void)vm_object_drop_clean(vo, 0, ~0ul);
+}
+
 static void drop_pages(struct superblock *sb, void *arg)
 {
 	(void)arg;
-	vnode_drop_pages(sb);
+	vnode_for_each_object(sb, drop_clean);
 }
 
 int drop_caches(unsigned int what)

@@ -350,13 +350,13 @@ static struct vnode *vnode_step(struct superblock *sb, struct vnode *prev)
 	return found;
 }
 
-void vnode_drop_pages(struct superblock *sb)
+void vnode_for_each_object(struct superblock *sb, void (*fn)(struct vm_object *vo))
 {
 	struct vnode *vn = NULL;
 
 	while ((vn = vnode_step(sb, vn)) != NULL)
 		if (vn->v_object.vo_owner)
-			(void)vm_object_drop_clean(&vn->v_object, 0, ~0ul);
+			fn(&vn->v_object);
 }
 
 void vnode_dirtied(struct vnode *vn)

@@ -78,19 +78,6 @@ int vnode_fsync(struct vnode *vn, struct file *f, u64 from, u64 to, bool datasyn
 	return err ? err : late;
 }
 
-/* Write what is dirty of vn; it was just taken off its list. */
-static void write_vnode(struct vnode *vn, bool wait)
-{
-	struct vm_object *vo = &vn->v_object;
-
-	(void)vm_object_start_write(vo, 0, ~0ul, ~0ul);
-	if (wait)
-		vm_object_wait_write(vo, 0, ~0ul);
-	/* What became dirty while others were dirty has not been told of. */
-	if (READ_ONCE(vo->vo_ndirty) || !list_empty(&vo->vo_writing))
-		vnode_dirtied(vn);
-}
-
 /* ---- file systems and devices ---- */
 
 /* Start writing the vnodes that have been dirty since before; they may be dirty again. */
@@ -99,21 +86,24 @@ static void start_vnodes(struct superblock *sb, nsec_t before)
 	struct vnode *vn;
 
 	while ((vn = vnode_next_dirty(sb, before)) != NULL) {
-		write_vnode(vn, false);
+		struct vm_object *vo = &vn->v_object;
+
+		(void)vm_object_start_write(vo, 0, ~0ul, ~0ul);
+		/*
+		 * What became dirty while others were dirty has not been told of. And what is
+		 * being written is to be looked at once more, so that it is settled.
+		 */
+		if (READ_ONCE(vo->vo_ndirty) || !list_empty(&vo->vo_writing))
+			vnode_dirtied(vn);
 		vnode_put(vn);
 	}
 }
 
-/* Wait for what start_vnodes() has begun. */
-static void wait_vnodes(struct superblock *sb, nsec_t before)
+/* Also for what somebody else has begun to write, and taken off the list for that. */
+static void wait_object(struct vm_object *vo)
 {
-	struct vnode *vn;
-
-	while ((vn = vnode_next_dirty(sb, before)) != NULL) {
-		vm_object_writeback(&vn->v_object, 0, ~0ul);
-		write_vnode(vn, true);
-		vnode_put(vn);
-	}
+	if (READ_ONCE(vo->vo_ndirty) || !list_empty(&vo->vo_writing))
+		vm_object_writeback(vo, 0, ~0ul);
 }
 
 int superblock_sync(struct superblock *sb, bool wait)
@@ -121,8 +111,8 @@ int superblock_sync(struct superblock *sb, bool wait)
 	nsec_t now = clock_monotonic();
 
 	start_vnodes(sb, now);
-	if (wait)
-		wait_vnodes(sb, clock_monotonic());
+	if (wait && (sb->sb_bdev || sb == blkfile_superblock()))
+		vnode_for_each_object(sb, wait_object);
 	return sb->sb_type->ft_sync ? sb->sb_type->ft_sync(sb, wait) : 0;
 }
 
