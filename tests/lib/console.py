@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -74,6 +75,11 @@ class Console:
     def restored(self):
         """Is the terminal as the command found it?"""
         return termios.tcgetattr(self.terminal) == self.settings
+
+    def kill(self):
+        """Ends the command and all that it has started, at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def close(self):
         if self.process.poll() is None:

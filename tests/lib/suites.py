@@ -19,6 +19,7 @@ from collections import namedtuple
 from xml.etree import ElementTree
 
 import console
+import disktest
 import gdbpage
 import gdbtest
 import ktap
@@ -600,6 +601,9 @@ SUITES = (
     Suite("pipeline", "the lecture's pipeline in sh and ash", pipeline),
     Suite("mem16", "the pipeline in 16 MiB", pipeline, ("--mem", "16")),
     Suite("keyboard", "scripts/run at a terminal", keyboard),
+    Suite("diskerrors", "disks that fail, and that do not answer",
+          disktest.errors),
+    Suite("powercut", "the disk of make run, and kill -9", disktest.power_cut),
     Suite("bench", "make bench, in its short form", bench),
     Suite("profile", "make profile", profiler),
     Suite("debugger", "make gdb and make debug", debugger),
