@@ -51,7 +51,7 @@ static int read_missing(struct vnode *vn, struct uio *u, size_t n, struct vm_ra 
 	struct page *pg;
 	int err;
 
-	if (vn->v_flags & VNF_SPARSE)
+	if (vn->v_flags & VNF_SPARSE && vm_object_hole(vo, index))
 		return uio_zero_out(u, n);
 	if (u->u_nowait)
 		return -EAGAIN;
@@ -327,7 +327,8 @@ int pagecache_zero(struct vnode *vn, s64 from, s64 to)
 		u64 index = (u64)from >> PAGE_SHIFT;
 		struct page *pg = vm_object_lookup(&vn->v_object, index);
 
-		if (!pg && !(vn->v_flags & VNF_SPARSE)) {
+		if (!pg && !(vn->v_flags & VNF_SPARSE &&
+			     vm_object_hole(&vn->v_object, index))) {
 			int err = vm_object_getpage(&vn->v_object, index, &pg);
 
 			if (err)
@@ -354,9 +355,7 @@ s64 pagecache_seek_data(struct vnode *vn, s64 off, bool hole)
 	end = DIV_ROUND_UP((u64)vn->v_size, PAGE_SIZE);
 	spin_lock(&vo->vo_lock);
 	while (index < end) {
-		next = index;
-		if (!radix_next(&vo->vo_pages, &next))
-			next = end;
+		next = vm_object_next_locked(vo, index, end);
 		if (!hole) {
 			index = min(next, end);
 			break;

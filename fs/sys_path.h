@@ -79,6 +79,10 @@ long sys_mount(const char __user *source, const char __user *target, const char 
 	       unsigned long flags, const void __user *data);
 long sys_umount2(const char __user *target, int flags);
 
+/* sys_swap.c */
+long sys_swapon(const char __user *name, int flags);
+long sys_swapoff(const char __user *name);
+
 /* poll.c, select.c */
 long sys_poll(struct pollfd __user *fds, unsigned int n, int timeout_ms);
 long sys_ppoll(struct pollfd __user *fds, unsigned int n, struct timespec __user *timeout,

@@ -112,6 +112,8 @@ void vm_zap(struct gather *g, vaddr_t start, vaddr_t end);
 void gather_finish(struct gather *g);
 /* The same for an address space that nobody uses or sees any more: no lock, no flush. */
 void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end);
+/* The entry e of a page of a, with the rights that a gives now. */
+pte_t area_entry(const struct vmarea *a, pte_t e);
 /* Make the entries of [start, end) in a agree with its flags. */
 void vm_update_entries(struct vmspace *vm, struct vmarea *a, vaddr_t start,
 		       vaddr_t end, struct tlb_batch *tb);
@@ -122,7 +124,7 @@ pte_t *vm_pte_alloc(struct vmspace *vm, vaddr_t va);
 
 /*
  * Let child have the parent's table at va as its own. vm_locks held or not needed; the
- * parent's TLB is to be flushed by tb. -ENOMEM.
+ * parent's TLB is to be flushed by tb. -ENOMEM, -EAGAIN: it must be copied, pages are in swap.
  */
 int vm_table_share(struct vmspace *parent, struct vmspace *child, vaddr_t va,
 		   struct tlb_batch *tb);

@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Page faults. The CPU comes here through page_fault(), the kernel on behalf of
- * somebody through vm_fault(). Which case it is depends on the area and the entry:
+ * somebody through vm_fault(). Which case it is depends on the area and the entry; in
+ * brackets what /proc/vmstat counts it as:
  *
- *	no area ------------------------ just below a stack: grow it; else SIGSEGV (MAPERR)
- *	area without that right -------- SIGSEGV (ACCERR)
+ *	no area ------------------------ just below a stack: grow it [stack]; else
+ *	                                 SIGSEGV, MAPERR [maperr]
+ *	area without that right -------- SIGSEGV, ACCERR [accerr]
  *	table shared since a fork ------ to be changed: get one of our own (ptshare.c), start over
- *	entry allows it by now --------- another thread was faster: done
+ *	                                 [own_table]
+ *	entry allows it by now --------- another thread was faster: done [spurious]
  *	entry present, write, private:
- *	    page is ours alone --------- take it over: make it writable
- *	    else ----------------------- copy on write
+ *	    page is ours alone --------- take it over: make it writable [take_over]
+ *	    else ----------------------- copy on write [cow]
+ *	entry is a swap entry:
+ *	    not in the swap cache ------ drop all locks, have it read, start over [pgmajfault]
+ *	    else ----------------------- map it, copy-on-write if others have it, too [swap]
  *	nothing there, anonymous:
- *	    read ----------------------- map the zero page, copy-on-write
- *	    write ---------------------- a fresh zeroed page, writable and dirty
+ *	    read ----------------------- map the zero page, copy-on-write [zero_page]
+ *	    write ---------------------- a fresh zeroed page, writable and dirty [demand_zero]
  *	nothing there, object:
- *	    past its end --------------- SIGBUS
- *	    not in memory -------------- drop all locks, have it brought in, start over
- *	    read ----------------------- map it and its neighbours that are in memory
- *	    write, private ------------- copy it
+ *	    past its end --------------- SIGBUS [bus]
+ *	    not in memory -------------- drop all locks, have it brought in, start over [pgmajfault]
+ *	    read ----------------------- map it [file_read] and its neighbours that are in memory
+ *	                                 [file_around]
+ *	    write, private ------------- copy it [file_copy]
  *	    write, shared -------------- announce the write to the pager, map it writable
+ *	                                 [shared_write]
+ *
+ * Where memory is short, all locks are dropped, too, until there is some: so reclaim may take
+ * pages from this very address space.
  *
  * In a private mapping an entry without PTE_COW is a page of our own; pages of the
  * object, the zero page, and pages shared with a relative since fork have PTE_COW.
@@ -41,7 +52,9 @@
 #include "kernel/x86/frame.h"
 #include "mm/area.h"
 #include "mm/object.h"
+#include "mm/swap.h"
 #include "mm/uaccess.h"
+#include "mm/vmstat.h"
 
 #define AROUND_PAGES	16		/* mapped by one fault, at most */
 
@@ -52,6 +65,8 @@ enum fault_more {
 	FAULT_IO,			/* the object's page */
 	FAULT_TABLES,			/* memory for page tables */
 	FAULT_AGAIN,			/* nothing */
+	FAULT_MEMORY,			/* a page */
+	FAULT_SWAPIN,			/* the page of f_swap */
 };
 
 struct fault {
@@ -61,6 +76,8 @@ struct fault {
 	struct vmarea *f_area;		/* vm_lock held */
 	struct vm_object *f_object;	/* for FAULT_IO: a reference */
 	u64 f_index;			/* page in the object */
+	u64 f_swap;			/* for FAULT_SWAPIN */
+	unsigned int f_round;		/* how often FAULT_MEMORY */
 	struct page *f_page;		/* brought in for us; held until we are through */
 	bool f_major;			/* there was I/O */
 	bool f_announced;		/* pager knows that f_page will be written */
@@ -97,13 +114,15 @@ static int fault_zero(struct fault *f, pte_t *pte)
 	pte_t e = area_pte(f->f_area);
 
 	if (f->f_access & VF_WRITE) {
-		pg = page_alloc(0, ALLOC_ZERO | ALLOC_USER);
+		pg = page_alloc(0, ALLOC_ZERO | ALLOC_NORECLAIM);
 		if (!pg)
-			return -ENOMEM;
+			return FAULT_MEMORY;
 		e |= PTE_W | PTE_D;
+		vm_event(VE_DEMAND_ZERO);
 	} else {
 		page_get(pg);
 		e |= PTE_COW;
+		vm_event(VE_ZERO_READ);
 	}
 	return install(f, pte, pg, e);
 }
@@ -122,6 +141,8 @@ static bool take_over(struct fault *f, pte_t *pte, pte_t old, struct page *pg)
 	if (ours)
 		WRITE_ONCE(*pte, (old & ~PTE_COW) | PTE_W | PTE_D);
 	spin_unlock(&vm->vm_ptlock);
+	if (ours)
+		vm_event(VE_TAKE_OVER);
 	/* A right was added: no flush, a stale entry elsewhere only faults. */
 	return ours;
 }
@@ -134,13 +155,15 @@ static int fault_cow(struct fault *f, pte_t *pte, pte_t old)
 
 	if (take_over(f, pte, old, from))
 		return FAULT_DONE;
-	pg = page_alloc(0, ALLOC_USER | (from == zero_page ? ALLOC_ZERO : 0));
+	pg = page_alloc(0, ALLOC_NORECLAIM | (from == zero_page ? ALLOC_ZERO : 0));
 	if (!pg)
-		return -ENOMEM;
+		return FAULT_MEMORY;
+	vm_event(VE_COW);
 	/*
 	 * No reference on from, though another thread may replace the entry and
 	 * the page be freed while we copy: then the entry has changed for good
-	 * (only fork makes entries copy-on-write), and the copy is thrown away.
+	 * (what makes entries copy-on-write, fork or a page that comes back from
+	 * swap, needs vm_lock alone before), and the copy is thrown away.
 	 */
 	if (from != zero_page)
 		copy_page(page_to_virt(pg), page_to_virt(from));
@@ -183,13 +206,14 @@ static int need_io(struct fault *f)
 static int fault_private_copy(struct fault *f, pte_t *pte, struct page *from)
 {
 	struct vm_object *vo = f->f_area->va_object;
-	struct page *pg = page_alloc(0, ALLOC_USER);
+	struct page *pg = page_alloc(0, ALLOC_NORECLAIM);
 	bool there;
 
 	if (!pg) {
 		page_put(from);
-		return -ENOMEM;
+		return FAULT_MEMORY;
 	}
+	vm_event(VE_FILE_COPY);
 	copy_page(page_to_virt(pg), page_to_virt(from));
 	spin_lock(&f->f_vm->vm_ptlock);
 	there = still_there(vo, from, f->f_index) && !*pte;
@@ -237,6 +261,7 @@ static int fault_shared_write(struct fault *f, pte_t *pte, struct page *pg)
 		vm_object_mark_dirty(vo, pg);
 		page_put(pg);
 	}
+	vm_event(VE_SHARED_WRITE);
 	return FAULT_DONE;
 }
 
@@ -289,6 +314,8 @@ static int fault_object_read(struct fault *f, pte_t *pte)
 	}
 	vm_rss_add(vm, mapped);
 	spin_unlock(&vm->vm_ptlock);
+	vm_event(VE_FILE_READ);
+	vm_event_add(VE_FILE_AROUND, (u64)(mapped ? mapped - 1 : 0));
 	for (unsigned int i = 0; mapped < n && i < n; i++)
 		if (unlikely(pages[i] != NULL))
 			page_put(pages[i]);
@@ -313,6 +340,37 @@ static int fault_object(struct fault *f, pte_t *pte)
 					fault_object_read(f, pte);
 }
 
+/* ---- swap -------------------------------------------------------------------- */
+
+/* The entry e stands for a page in swap. */
+static int fault_swap(struct fault *f, pte_t *pte, pte_t e)
+{
+	struct vmspace *vm = f->f_vm;
+	struct page *pg = NULL;
+	bool alone = true, same;
+	pte_t new = 0;
+
+	spin_lock(&vm->vm_ptlock);
+	same = *pte == e;
+	if (same)
+		pg = swap_take(swap_address(e), &alone);
+	if (pg) {
+		new = area_entry(f->f_area, page_to_phys(pg) | PTE_D |
+					    (alone ? 0 : PTE_COW));
+		WRITE_ONCE(*pte, new);
+		vm_rss_add(vm, 1);
+		vm->vm_swapped--;
+		vm_event(VE_SWAP);
+	}
+	spin_unlock(&vm->vm_ptlock);
+	if (!pg) {
+		f->f_swap = swap_address(e);
+		return same ? FAULT_SWAPIN : FAULT_DONE;
+	}
+	/* Do not come again for the copy. */
+	return f->f_access & VF_WRITE && !alone ? fault_cow(f, pte, new) : FAULT_DONE;
+}
+
 /* ---- the routine -------------------------------------------------------------- */
 
 static bool access_allowed(const struct vmarea *a, unsigned int access)
@@ -325,6 +383,13 @@ static bool access_allowed(const struct vmarea *a, unsigned int access)
 	return a->va_flags & VA_PROT;
 }
 
+/* The table of f_va is shared and is to be changed. */
+static int own_table(struct fault *f)
+{
+	vm_event(VE_OWN_TABLE);
+	return vm_table_own(f->f_vm, f->f_va) ? FAULT_AGAIN : FAULT_TABLES;
+}
+
 /* One try, vm_lock held for reading: enum fault_more or -errno. */
 static int fault_locked(struct fault *f)
 {
@@ -334,7 +399,7 @@ static int fault_locked(struct fault *f)
 
 	if (unlikely(!a || f->f_va < a->va_start))
 		return a && a->va_flags & VA_STACK ? FAULT_GROW : -EFAULT;
-	if (unlikely(!access_allowed(a, f->f_access)))
+	if (unlikely(!access_allowed(a, f->f_access)) && !(f->f_access & VF_SWAPOFF))
 		return -EACCES;
 	f->f_area = a;
 	dir = pmap_lookup_dir(&vm->vm_pmap, f->f_va);
@@ -342,14 +407,19 @@ static int fault_locked(struct fault *f)
 	e = pte ? READ_ONCE(*pte) : 0;
 	if (unlikely(pte && *dir & PTE_SHARED) &&
 	    (f->f_access & VF_WRITE || !(e & PTE_P)))
-		return vm_table_own(vm, f->f_va) ? FAULT_AGAIN : FAULT_TABLES;
+		return own_table(f);
 	if (e & PTE_P) {
-		if (!(f->f_access & VF_WRITE) || e & PTE_W)
+		if (!(f->f_access & VF_WRITE) || e & PTE_W) {
+			vm_event(VE_SPURIOUS);
 			return FAULT_DONE;
+		}
 		if (!(a->va_flags & VA_SHARED))
 			return fault_cow(f, pte, e);
 	}
-	KASSERT(!(e & PTE_HIDDEN));
+	if (unlikely(e && !(e & PTE_P))) {
+		KASSERT(e & PTE_SWAP || f->f_access & VF_SWAPOFF);
+		return e & PTE_SWAP ? fault_swap(f, pte, e) : FAULT_DONE;
+	}
 	return a->va_object ? fault_object(f, pte) : fault_zero(f, pte);
 }
 
@@ -381,6 +451,7 @@ static int grow_stack(struct fault *f)
 	    (a->va_flags & VA_LOCKED && !vm_may_lock(vm, pages)))
 		goto out;
 	area_set_bounds(vm, a, f->f_va, a->va_end);
+	vm_event(VE_STACK);
 	err = 0;
 out:
 	rwlock_write_unlock(&vm->vm_lock);
@@ -409,6 +480,36 @@ static int bring_in(struct fault *f)
 	return err && err != -ENOMEM ? -EIO : err;
 }
 
+/* No locks held. -ENOMEM: there is no memory to be had, or we are being killed for some. */
+static int wait_for_page(struct fault *f)
+{
+	if (atomic_read(&((struct thread *)current)->t_work) & TW_EXIT)
+		return -ENOMEM;
+	if (page_reclaim(0, ALLOC_USER, f->f_round++) || page_available(0))
+		return 0;
+	return -ENOMEM;
+}
+
+/* Do without locks what the last try asked for. 0 or -errno. */
+static int prepare(struct fault *f, enum fault_more more)
+{
+	switch (more) {
+	case FAULT_GROW:
+		return grow_stack(f);
+	case FAULT_IO:
+		return bring_in(f);
+	case FAULT_AGAIN:
+		return 0;
+	case FAULT_TABLES:
+		return pt_page_reserve(3);
+	case FAULT_SWAPIN:
+		f->f_major = true;
+		return swap_bring_in(f->f_swap);
+	default:
+		return wait_for_page(f);
+	}
+}
+
 int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access)
 {
 	struct fault f;
@@ -417,6 +518,7 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access)
 	f.f_vm = vm;
 	f.f_va = round_down(addr, PAGE_SIZE);
 	f.f_access = access;
+	f.f_round = 0;
 	f.f_page = NULL;
 	f.f_major = false;
 	f.f_announced = false;
@@ -429,19 +531,16 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access)
 		rwlock_read_unlock(&vm->vm_lock);
 		if (likely(r <= 0))
 			break;
-		if (r == FAULT_GROW)
-			r = grow_stack(&f);
-		else if (r == FAULT_IO)
-			r = bring_in(&f);
-		else
-			r = r == FAULT_AGAIN ? 0 : pt_page_reserve(3);
+		r = prepare(&f, (enum fault_more)r);
 	} while (!r);
 	if (unlikely(f.f_page != NULL))
 		page_put(f.f_page);
-	if (unlikely(f.f_major))
+	if (unlikely(f.f_major)) {
+		vm_event(VE_MAJFAULT);
 		current->t_majflt++;
-	else
+	} else {
 		current->t_minflt++;
+	}
 	return r;
 }
 
@@ -450,12 +549,15 @@ static void fault_signal(int err, vaddr_t addr)
 {
 	switch (err) {
 	case -EFAULT:
+		vm_event(VE_MAPERR);
 		signal_fault(SIGSEGV, SEGV_MAPERR, addr);
 		break;
 	case -EACCES:
+		vm_event(VE_ACCERR);
 		signal_fault(SIGSEGV, SEGV_ACCERR, addr);
 		break;
 	case -EIO:
+		vm_event(VE_BUS);
 		signal_fault(SIGBUS, BUS_ADRERR, addr);
 		break;
 	default:

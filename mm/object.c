@@ -3,7 +3,8 @@
  * vm_objects: the page cache of a file and shared anonymous memory alike. fs/ embeds one in each
  * vnode of a regular file and reads and writes through it; fault.c maps its pages.
  *
- * Here: pages in and out; objwrite.c: dirty pages and writing back; readahead.c.
+ * Here: pages in and out; objwrite.c: dirty pages and writing back; readahead.c; objswap.c and
+ * objreclaim.c: what happens when memory is short.
  *
  * A page of an object:
  *
@@ -36,6 +37,7 @@
 #include "mm/area.h"
 #include "mm/object.h"
 #include "mm/object_impl.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
 
 #define TRUNCATE_BATCH	64
@@ -54,7 +56,7 @@ static void node_free(void *node)
 	slab_free(node_cache, node);
 }
 
-static const struct radix_ops page_tree_ops = {
+const struct radix_ops vm_object_tree_ops = {
 	.node_alloc = node_alloc,
 	.node_free = node_free,
 };
@@ -84,7 +86,7 @@ void vm_object_init(struct vm_object *vo, const struct vm_pager *pager,
 {
 	refcount_set(&vo->vo_ref, 1);
 	spin_lock_init(&vo->vo_lock, "vm_object", RANK_OBJECT);
-	radix_init(&vo->vo_pages, &page_tree_ops);
+	radix_init(&vo->vo_pages, &vm_object_tree_ops);
 	vo->vo_npages = 0;
 	vo->vo_size = 0;
 	vo->vo_sealed = false;
@@ -95,6 +97,9 @@ void vm_object_init(struct vm_object *vo, const struct vm_pager *pager,
 	vo->vo_ndirty = 0;
 	vo->vo_wberr = vo->vo_mapwberr = 0;
 	vo->vo_ra = (struct vm_ra){ .ra_max = VM_RA_DEFAULT };
+	radix_init(&vo->vo_swap, &vm_object_tree_ops);
+	scan_item_init(&vo->vo_scan);
+	vo->vo_scan_at = 0;
 	atomic_set(&vo->vo_mapped, 0);
 	list_init(&vo->vo_areas);
 }
@@ -193,6 +198,8 @@ int vm_object_enter(struct vm_object *vo, u64 index, struct page *pg, u16 flags)
 	list_init(&pg->pg_dirtylink);
 	WRITE_ONCE(pg->pg_object, vo);
 	vo->vo_npages++;
+	if (unlikely(!vo->vo_scan.si_listed))
+		scan_add(&vm_object_scan, &vo->vo_scan);
 	return 0;
 }
 
@@ -305,14 +312,18 @@ void vm_page_wait(struct vm_object *vo, struct page *pg)
 
 /* ---- pages in ------------------------------------------------------------------ */
 
-/* Enter a new page; with a reference for the caller, who also allocates it. -EEXIST, -ENOMEM. */
-static int enter_new(struct vm_object *vo, u64 index, struct page *pg, u16 flags)
+/*
+ * Enter a new page; with a reference for the caller, who also allocates it. It is busy if read, or
+ * if the page is in swap: *swp, else 0. -EEXIST, -ENOMEM.
+ */
+static int enter_new(struct vm_object *vo, u64 index, struct page *pg, bool read, u64 *swp)
 {
 	int err;
 
 	do {
 		spin_lock(&vo->vo_lock);
-		err = vm_object_enter(vo, index, pg, flags);
+		*swp = vm_object_swapped(vo, index);
+		err = vm_object_enter(vo, index, pg, read || *swp ? PG_BUSY : PG_UPTODATE);
 		if (!err)
 			page_get(pg);
 		spin_unlock(&vo->vo_lock);
@@ -322,7 +333,12 @@ static int enter_new(struct vm_object *vo, u64 index, struct page *pg, u16 flags
 
 int vm_object_begin_new(struct vm_object *vo, u64 index, struct page *pg)
 {
-	return enter_new(vo, index, pg, PG_BUSY);
+	u64 swp;
+	int err = enter_new(vo, index, pg, true, &swp);
+
+	/* Objects with a disk behind them have nothing in swap. */
+	KASSERT(err || !swp);
+	return err;
 }
 
 void vm_object_end_new(struct vm_object *vo, struct page *pg, int err)
@@ -334,12 +350,15 @@ void vm_object_end_new(struct vm_object *vo, struct page *pg, int err)
 	spin_unlock(&vo->vo_lock);
 }
 
-/* Have the pager fill a busy page of ours, and wait. 0 or what it answered. */
-static int fill(struct vm_object *vo, struct page *pg, u64 index)
+/* Have the pager or swap fill a busy page of ours, and wait. 0 or what it answered. */
+static int fill(struct vm_object *vo, struct page *pg, u64 index, u64 swp)
 {
 	int err = 0;
 
-	vo->vo_pager->vp_read(vo, &pg, index, 1);
+	if (unlikely(swp))
+		vm_object_swap_in(vo, pg, swp);
+	else
+		vo->vo_pager->vp_read(vo, &pg, index, 1);
 	spin_lock(&vo->vo_lock);
 	vm_page_wait(vo, pg);
 	if (unlikely(!(pg->pg_flags & PG_UPTODATE)))
@@ -353,13 +372,14 @@ static int make_page(struct vm_object *vo, u64 index, struct page **out)
 {
 	bool read = vo->vo_pager && vo->vo_pager->vp_read;
 	struct page *pg = page_alloc(0, ALLOC_USER | (read ? 0 : ALLOC_ZERO));
+	u64 swp;
 	int err;
 
 	if (!pg)
 		return -ENOMEM;
-	err = enter_new(vo, index, pg, read ? PG_BUSY : PG_UPTODATE);
-	if (!err && read)
-		err = fill(vo, pg, index);
+	err = enter_new(vo, index, pg, read, &swp);
+	if (!err && (read || swp))
+		err = fill(vo, pg, index, swp);
 	if (err)
 		page_put(pg);
 	else
@@ -447,7 +467,7 @@ static void remove_range(struct vm_object *vo, u64 first, u64 last)
 {
 	const struct vm_pager *pager = vo->vo_pager;
 	struct page *batch[TRUNCATE_BATCH];
-	unsigned int n;
+	u64 start = first, n;
 
 	while ((n = remove_batch(vo, &first, last, batch)) != 0) {
 		if (pager && pager->vp_dropped)
@@ -455,6 +475,9 @@ static void remove_range(struct vm_object *vo, u64 first, u64 last)
 		while (n)
 			page_put(batch[--n]);
 	}
+	n = vm_object_drop_swapped(vo, start, last);
+	if (unlikely(n) && pager && pager->vp_dropped)
+		pager->vp_dropped(vo, n);
 }
 
 /* Zero the part of the last page that lies behind the end. */
@@ -465,6 +488,10 @@ static void zero_tail(struct vm_object *vo, u64 size)
 
 	if (!in_page)
 		return;
+	/* If it cannot be brought in, what was behind the end shows when the file grows again. */
+	if (!radix_empty(&vo->vo_swap) && !vm_object_hole(vo, size >> PAGE_SHIFT) &&
+	    vm_object_getpage(vo, size >> PAGE_SHIFT, &pg) == 0)
+		page_put(pg);
 	spin_lock(&vo->vo_lock);
 	while ((pg = radix_lookup(&vo->vo_pages, size >> PAGE_SHIFT)) &&
 	       pg->pg_flags & PG_BUSY)
@@ -547,6 +574,7 @@ void vm_object_put(struct vm_object *vo)
 {
 	if (!refcount_put_and_test(&vo->vo_ref))
 		return;
+	scan_remove(&vm_object_scan, &vo->vo_scan);
 	KASSERT(list_empty(&vo->vo_areas));
 	if (vo->vo_pager && vo->vo_pager->vp_last)
 		vo->vo_pager->vp_last(vo);

@@ -14,6 +14,7 @@
 #include "kernel/core/waitq.h"
 #include "kernel/lib/radix.h"
 #include "mm/page.h"
+#include "mm/scanlist.h"
 
 struct vm_object;
 
@@ -77,6 +78,9 @@ struct vm_object {
 	u32 vo_mapwberr;		/* [a] errseq: what msync(2) has told of these */
 	struct vm_ra vo_ra;		/* of faults in its mappings */
 	atomic_t vo_mapped;		/* [a] number of areas that map it */
+	struct radix_tree vo_swap;	/* [vo_lock] index -> swap address of a page that is out */
+	struct scan_item vo_scan;	/* reclaim.h: in vm_object_scan, once it has had a page */
+	u64 vo_scan_at;			/* [vo_lock] hand of the reclaim clock: page index */
 	struct list_head vo_areas;	/* [vo_lock] areas that map it (truncate finds the PTEs) */
 };
 
@@ -94,6 +98,14 @@ static inline bool vm_object_memory_only(const struct vm_object *vo)
 }
 
 void vm_object_slab_init(void);		/* with vm_init() */
+/* Neither in memory nor in swap: reads as zeros if there is no disk behind the object. */
+bool vm_object_hole(struct vm_object *vo, u64 index);
+/* The first index at or above index that is no hole, or end. vo_lock held. */
+u64 vm_object_next_locked(struct vm_object *vo, u64 index, u64 end);
+/* The first index at or above *index that is in swap, and where; 0: none. */
+u64 vm_object_next_swapped(struct vm_object *vo, u64 *index);
+/* Pages of all objects, or of files that have them elsewhere, too. */
+u64 vm_object_cached_pages(bool files);
 /* Page index, up to date, with a reference: found, or made and filled. -ENOMEM, -EIO. */
 int vm_object_getpage(struct vm_object *vo, u64 index, struct page **out);
 /* Only if present and up to date; NULL otherwise. Referenced. Short. */

@@ -23,6 +23,23 @@ int vm_object_wait_node(void);
  */
 void vm_page_wait(struct vm_object *vo, struct page *pg);
 
+/* ---- objswap.c ---- */
+
+extern const struct radix_ops vm_object_tree_ops;	/* object.c */
+
+/* The swap address of page index, 0: it is not in swap. */
+static inline u64 vm_object_swapped(const struct vm_object *vo, u64 index)
+{
+	return radix_empty(&vo->vo_swap) ? 0 : (u64)radix_lookup(&vo->vo_swap, index);
+}
+/*
+ * Read a busy page of the object from swap, free its slot, and answer the page: -EIO, or -EEXIST,
+ * it must be made once more. No lock held.
+ */
+void vm_object_swap_in(struct vm_object *vo, struct page *pg, u64 swp);
+/* Pages first to last are not needed any more: how many of them were in swap. No lock held. */
+u64 vm_object_drop_swapped(struct vm_object *vo, u64 first, u64 last);
+
 /* ---- objwrite.c ---- */
 
 /* A page on vo_dirty or vo_writing, not busy, is to be neither. */

@@ -13,7 +13,7 @@
  *  1. pages[0 .. pc_count) have PG_CPUCACHE and no reference.
  *  2. total frames = buddy_free + CPU caches + page-table caches + page_used_count().
  *
- * Sleeps only in alloc_slow() and pt_page_reserve(). Locks: buddy_lock, interrupts off.
+ * Sleeps only in page_reclaim() (reclaim.c). Locks: buddy_lock, interrupts off.
  */
 #include <bits.h>
 #include <errno.h>
@@ -23,6 +23,7 @@
 #include "kernel/core/fail.h"
 #include "kernel/core/lockrank.h"
 #include "kernel/core/statreg.h"
+#include "kernel/core/thread.h"
 #include "kernel/lib/string.h"
 #include "kernel/x86/kmap.h"
 #include "kernel/x86/pagetable.h"
@@ -33,8 +34,6 @@
 #define PC_MAX		128		/* single pages a CPU may hoard */
 #define PC_REFILL_ORDER	5		/* 32 pages, when the cache is empty */
 #define PT_CACHE_MAX	64
-#define OOM_ROUNDS	8
-#define RECLAIM_BATCH	64
 
 struct page_cpu {
 	u32 pc_busy;			/* [o] this CPU is changing it */
@@ -47,7 +46,7 @@ struct page_cpu {
 static DEFINE_PERCPU(struct page_cpu, page_cpu);
 
 static u64 total_frames;		/* [buddy_lock] */
-static u64 reserve_frames;		/* [I] only for ALLOC_ATOMIC */
+static u64 reserve_frames;		/* [I] only for ALLOC_ATOMIC, and for reclaim itself */
 static u32 cpu_cache_max = PC_MAX;	/* [I] */
 static u32 cpu_refill_order = PC_REFILL_ORDER;	/* [I] */
 struct page *zero_page;
@@ -92,20 +91,34 @@ static __noinline void cache_refill(void)
 	pc->pc_count = n;
 }
 
-static inline struct page *cache_pop(void)
+/* The cache is entered and empty. Wakes the page-out thread when memory gets short. */
+static __noinline struct page *cache_pop_slow(unsigned int flags)
 {
+	struct page_cpu *pc = this_cpu_ptr(page_cpu);
 	struct page *pg = NULL;
+
+	cache_refill();
+	if (pc->pc_count)
+		pg = pc->pc_pages[--pc->pc_count];
+	cache_leave();
+	if (!(flags & (ALLOC_ATOMIC | ALLOC_NOWAIT)) &&
+	    unlikely(buddy_free_frames() < page_low_water()))
+		pageout_wake();
+	return pg;
+}
+
+static inline struct page *cache_pop(unsigned int flags)
+{
+	struct page *pg;
 	u32 n;
 
 	if (!cache_enter())
 		return NULL;
-	if (unlikely(this_cpu(page_cpu).pc_count == 0))
-		cache_refill();
 	n = this_cpu(page_cpu).pc_count;
-	if (likely(n)) {
-		pg = this_cpu(page_cpu).pc_pages[n - 1];
-		this_cpu(page_cpu).pc_count = n - 1;
-	}
+	if (unlikely(n == 0))
+		return cache_pop_slow(flags);
+	pg = this_cpu(page_cpu).pc_pages[n - 1];
+	this_cpu(page_cpu).pc_count = n - 1;
 	cache_leave();
 	return pg;
 }
@@ -159,40 +172,34 @@ static void cache_drain(void)
 
 static struct page *take_direct(unsigned int order, unsigned int flags)
 {
-	u64 keep = flags & ALLOC_ATOMIC ? 0 : reserve_frames;
+	bool all = flags & ALLOC_ATOMIC || current->t_reclaiming;
 	irqflags_t f = spin_lock_irqsave(&buddy_lock);
-	struct page *pg = buddy_take(order, keep);
+	struct page *pg = buddy_take(order, all ? 0 : reserve_frames);
 
 	spin_unlock_irqrestore(&buddy_lock, f);
 	return pg;
 }
 
 /*
- * Nothing in the cache, or a larger block. A caller that may wait has memory given
- * back on its behalf: idle caches first, then the file systems', and for user memory a
- * process is killed. oom_kill() returns after its victim had time to die.
+ * Nothing in the cache, or a larger block. A caller that may wait has memory given back on its
+ * behalf, as long as that goes on.
  */
 static struct page *alloc_slow(unsigned int order, unsigned int flags)
 {
 	struct page *pg = take_direct(order, flags);
 
-	if (pg || flags & (ALLOC_ATOMIC | ALLOC_NOWAIT | ALLOC_NOFAIL_RECLAIM))
+	if (flags & (ALLOC_ATOMIC | ALLOC_NOWAIT | ALLOC_NORECLAIM) ||
+	    current->t_reclaiming)
 		return pg;
-	for (unsigned int round = 0; round < OOM_ROUNDS; round++) {
-		bool progress;
+	for (unsigned int round = 0; !pg; round++) {
+		bool more = page_reclaim(order, flags, round);
 
-		kstack_trim(0);
-		progress = cache_reclaim(max_t(unsigned long, RECLAIM_BATCH,
-					       1ul << order)) != 0;
-		slab_shrink();
 		cache_drain();
 		pg = take_direct(order, flags);
-		if (pg)
-			return pg;
-		if (!progress && !(flags & ALLOC_USER && oom_kill()))
-			return NULL;
+		if (!more)
+			break;
 	}
-	return NULL;
+	return pg;
 }
 
 #ifdef CONFIG_DEBUG
@@ -254,7 +261,7 @@ struct page *page_alloc(unsigned int order, unsigned int flags)
 	if (should_fail())
 		return NULL;
 	if (likely(order == 0))
-		pg = cache_pop();
+		pg = cache_pop(flags);
 	if (unlikely(!pg)) {
 		pg = alloc_slow(order, flags);
 		if (!pg)
@@ -420,6 +427,21 @@ void page_adopt_range(paddr_t start, paddr_t end)
 	f = spin_lock_irqsave(&buddy_lock);
 	total_frames += last - first;
 	spin_unlock_irqrestore(&buddy_lock, f);
+}
+
+u64 page_low_water(void)
+{
+	return reserve_frames * 2;
+}
+
+u64 page_high_water(void)
+{
+	return reserve_frames * 3;
+}
+
+bool page_available(unsigned int order)
+{
+	return buddy_free_frames() >= reserve_frames + (1ul << order);
 }
 
 u64 page_total(void)

@@ -31,6 +31,7 @@ struct vm_object;
 #define PG_PT		0x200		/* page-table page */
 #define PG_CPUCACHE	0x400		/* free, in a CPU's cache */
 #define PG_KMALLOC	0x800		/* head of a kmalloc() block of whole pages */
+#define PG_SWAP		0x1000		/* in the swap cache (swap.c); pg_index is the slot */
 
 struct page {
 	atomic_t pg_ref;		/* [a] */
@@ -74,7 +75,7 @@ bool pfn_valid(u64 pfn);
 #define ALLOC_ATOMIC	0x1		/* may not sleep; dips into the reserve */
 #define ALLOC_ZERO	0x2
 #define ALLOC_USER	0x4		/* on behalf of user memory: OOM may be declared */
-#define ALLOC_NOFAIL_RECLAIM 0x8	/* no reclaim, from reclaim itself */
+#define ALLOC_NORECLAIM	0x8		/* may sleep, but leaves reclaim to the caller */
 #define ALLOC_NOWAIT	0x10		/* may not sleep, leaves the reserve alone */
 
 void page_init(void);			/* takes over from early_alloc() */
@@ -103,6 +104,11 @@ int pt_page_reserve(unsigned int n);
 extern struct page *zero_page;		/* [I] */
 
 u64 page_total(void);			/* managed frames */
+/* How many free frames there should be: below low the page-out thread wakes, up to high it works. */
+u64 page_low_water(void);
+u64 page_high_water(void);
+/* Free frames that an ordinary allocation of this order may take. */
+bool page_available(unsigned int order);
 u64 page_free_count(void);
 u64 page_used_count(void);		/* total - free - CPU caches */
 

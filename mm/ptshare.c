@@ -19,7 +19,9 @@
  *     So pg_index, the number of its pages, stays true, and a page has one reference for
  *     all that share the table. Whoever takes another marks the entry (vm_table_hold()),
  *     so that the last owner of the table does not write to a page that is in use.
- *  3. All that a shared table maps is one area, in every address space that has it:
+ *  3. A shared table has no swap entries: page-out owns a table first, and fork copies one
+ *     that has any.
+ *  4. All that a shared table maps is one area, in every address space that has it:
  *     what cuts an area in two owns the table before (vm_table_cut()).
  *
  * Locks: share_lock, inside the vm_ptlock of the one who acts: the others' tables are
@@ -38,12 +40,17 @@ static struct page *table_page(pte_t dir)
 	return phys_to_page(pte_paddr(dir));
 }
 
-static u64 count_entries(const pte_t *pte)
+/* How many pages it has; *swapped: it has swap entries. */
+static u64 count_entries(const pte_t *pte, bool *swapped)
 {
+	pte_t all = 0;
 	u64 n = 0;
 
-	for (unsigned int i = 0; i < PT_ENTRIES; i++)
+	for (unsigned int i = 0; i < PT_ENTRIES; i++) {
 		n += pte[i] != 0;
+		all |= pte[i];
+	}
+	*swapped = all & PTE_SWAP;
 	return n;
 }
 
@@ -63,6 +70,7 @@ int vm_table_share(struct vmspace *parent, struct vmspace *child, vaddr_t va,
 		   struct tlb_batch *tb)
 {
 	pte_t *to = child_dir(child, va), *from;
+	bool swapped = false;
 	struct page *table;
 
 	KASSERT(IS_ALIGNED(va, PT_SPAN));
@@ -73,18 +81,23 @@ int vm_table_share(struct vmspace *parent, struct vmspace *child, vaddr_t va,
 	table = table_page(*from);
 	spin_lock_nested(&share_lock);
 	if (!(*from & PTE_SHARED)) {
-		table->pg_index = count_entries(pte_below(from, va));
-		WRITE_ONCE(*from, (*from & ~PTE_W) | PTE_SHARED);
-		tlb_batch_add_all(tb);
+		table->pg_index = count_entries(pte_below(from, va), &swapped);
+		if (!swapped) {
+			WRITE_ONCE(*from, (*from & ~PTE_W) | PTE_SHARED);
+			tlb_batch_add_all(tb);
+		}
 	}
-	page_get(table);
+	if (!swapped)
+		page_get(table);
 	spin_unlock(&share_lock);
 	KASSERT(!*to);
-	WRITE_ONCE(*to, *from);
-	child->vm_pmap.pm_ptpages++;
-	vm_rss_add(child, (s64)table->pg_index);
+	if (!swapped) {
+		WRITE_ONCE(*to, *from);
+		child->vm_pmap.pm_ptpages++;
+		vm_rss_add(child, (s64)table->pg_index);
+	}
 	spin_unlock(&parent->vm_ptlock);
-	return 0;
+	return swapped ? -EAGAIN : 0;
 }
 
 /* Fill an empty table; the pages get a second owner, and may be written by neither. */

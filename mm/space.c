@@ -19,7 +19,10 @@
 #include "kernel/core/statreg.h"
 #include "mm/area.h"
 #include "mm/object.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
+#include "mm/vmstat.h"
 
 u32 vm_randomize = VM_RANDOM_BRK;
 
@@ -307,6 +310,7 @@ int vmspace_create(struct vmspace **out)
 	rwlock_init(&vm->vm_lock, "vmspace", RANK_VMSPACE);
 	spin_lock_init(&vm->vm_ptlock, "pt", RANK_PT);
 	vm->vm_mmap_top = USER_TOP;
+	scan_add(&vmspace_scan, &vm->vm_scan);
 	atomic64_inc(&space_count);
 	*out = vm;
 	return 0;
@@ -354,9 +358,12 @@ static void destroy(struct vmspace *vm)
 	struct pt_list tables = { 0, 0 };
 	LIST_HEAD(dead);
 
+	/* Reclaim looks at it no more. */
+	scan_remove(&vmspace_scan, &vm->vm_scan);
 	clear_dying(vm, &tables, &dead);
-	KASSERT_MSG(atomic64_read(&vm->vm_rss) == 0, "%ld pages left",
-		    atomic64_read(&vm->vm_rss));
+	KASSERT_MSG(atomic64_read(&vm->vm_rss) == 0 && vm->vm_swapped == 0,
+		    "%ld pages left, %lu in swap", atomic64_read(&vm->vm_rss),
+		    vm->vm_swapped);
 	pmap_destroy(&vm->vm_pmap, &tables);
 	area_free_list(&dead);
 	slab_free(space_cache, vm);
@@ -406,4 +413,7 @@ void vm_init(void)
 	vm_object_slab_init();
 	fpu_area_init();
 	statcounter_register(&vmspaces_counter);
+	vmstat_init();
+	swap_init();
+	reclaim_init();
 }

@@ -18,6 +18,7 @@
 #include "kernel/core/spinlock.h"
 #include "kernel/lib/rbtree.h"
 #include "kernel/x86/pagetable.h"
+#include "mm/scanlist.h"
 
 struct page;
 struct vm_object;
@@ -71,6 +72,9 @@ struct vmspace {
 	u64 vm_locked_pages;		/* [v] */
 	u32 vm_lock_future;		/* [v] VA_LOCKED: mlockall(MCL_FUTURE) */
 	atomic64_t vm_rss;		/* [a] resident pages */
+	u64 vm_swapped;			/* [pt] entries whose page is in swap */
+	struct scan_item vm_scan;	/* reclaim.h: in vmspace_scan */
+	vaddr_t vm_scan_at;		/* [v] hand of the page-out clock */
 	u64 vm_maxrss;			/* [pt] of the past; see vm_count_maxrss() */
 	u32 vm_random;			/* [I] VM_RANDOM_* of the program's layout */
 	vaddr_t vm_mmap_top;		/* [I] mmap searches downwards from here */
@@ -149,6 +153,7 @@ int vm_discard(struct vmspace *vm, vaddr_t start, vaddr_t end);
  */
 #define VF_WRITE	1
 #define VF_EXEC		2
+#define VF_SWAPOFF	4		/* whatever the rights, if the page is in swap */
 int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access);
 /*
  * The page at addr with a reference, faulted in for that access. -EFAULT, -EACCES, -EIO, -ENOMEM.

@@ -18,13 +18,22 @@
 #include "mm/area.h"
 #include "mm/object.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
+
+/* A page in swap: the child's entry stands for the same slot. */
+static __noinline void copy_swapped(struct vmspace *child, pte_t *dst, pte_t e)
+{
+	swap_dup(swap_address(e));
+	*dst = e;
+	child->vm_swapped++;
+}
 
 /*
  * The tight loop: entries of one table, va up to stop. Private ones lose the right to
  * write on both sides, and the parent's TLB may have it still. Returns the number of pages.
  */
-static s64 copy_table(pte_t *src, pte_t *dst, vaddr_t va, vaddr_t stop,
-		      bool private, struct tlb_batch *tb)
+static s64 copy_table(struct vmspace *child, pte_t *src, pte_t *dst, vaddr_t va,
+		      vaddr_t stop, bool private, struct tlb_batch *tb)
 {
 	s64 pages = 0;
 
@@ -33,7 +42,10 @@ static s64 copy_table(pte_t *src, pte_t *dst, vaddr_t va, vaddr_t stop,
 
 		if (!e)
 			continue;
-		KASSERT(pte_has_page(e));
+		if (unlikely(!pte_has_page(e))) {
+			copy_swapped(child, dst, e);
+			continue;
+		}
 		if (private && (e & (PTE_W | PTE_COW)) != PTE_COW) {
 			if (e & PTE_W)
 				tlb_batch_add(tb, va);
@@ -61,7 +73,7 @@ static int copy_part(struct vmspace *parent, struct vmspace *child, const struct
 	spin_lock(&parent->vm_ptlock);
 	spin_lock_nested(&child->vm_ptlock);
 	src = pmap_lookup(&parent->vm_pmap, va);
-	pages = copy_table(src, dst, va, stop, private, tb);
+	pages = copy_table(child, src, dst, va, stop, private, tb);
 	vm_rss_add(child, pages);
 	spin_unlock(&child->vm_ptlock);
 	spin_unlock(&parent->vm_ptlock);
@@ -79,9 +91,10 @@ static int copy_entries(struct vmspace *parent, struct vmspace *child,
 		vaddr_t stop = min(a->va_end, round_down(va, PT_SPAN) + PT_SPAN);
 
 		/* A whole table of private memory is not even copied: ptshare.c. */
+		err = -EAGAIN;
 		if (anonymous && stop - va == PT_SPAN)
 			err = vm_table_share(parent, child, va, tb);
-		else
+		if (err == -EAGAIN)
 			err = copy_part(parent, child, a, va, stop, tb);
 		va = stop;
 	}

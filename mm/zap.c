@@ -6,8 +6,9 @@
  * While another CPU may have an entry in its TLB, the page must not be used anew: pages
  * are gathered, then the TLBs are flushed, then the pages are released.
  *
- * Entries are read and written whole. A and D are set when an entry is made, so the
- * CPU never writes to one, and a plain store loses nothing.
+ * Entries are read and written whole. A and D are set when an entry is made; the CPU sets them
+ * again after reclaim or MADV_FREE has cleared them. A plain store may lose an A, which is no
+ * harm; D only changes while no CPU has the right to write, or vm_lock is held for writing.
  *
  * Locks: vm_ptlock, taken here.
  */
@@ -15,6 +16,7 @@
 #include <kassert.h>
 #include "mm/area.h"
 #include "mm/object.h"
+#include "mm/swap.h"
 
 void gather_init(struct gather *g, struct vmspace *vm)
 {
@@ -44,6 +46,13 @@ static vaddr_t whole_table(vaddr_t va, vaddr_t stop)
 	return stop;
 }
 
+/* The entry that stood for a page in swap is gone. */
+static __noinline void drop_swapped(struct vmspace *vm, pte_t e)
+{
+	swap_drop(swap_address(e));
+	vm->vm_swapped--;
+}
+
 /* Clear entries from *va on, up to stop or until the gather is full. */
 static void zap_table(struct gather *g, pte_t *pte, vaddr_t *va, vaddr_t stop)
 {
@@ -54,8 +63,11 @@ static void zap_table(struct gather *g, pte_t *pte, vaddr_t *va, vaddr_t stop)
 
 		if (!e)
 			continue;
-		KASSERT(pte_has_page(e));
 		WRITE_ONCE(*pte, 0);
+		if (unlikely(!pte_has_page(e))) {
+			drop_swapped(g->g_vm, e);
+			continue;
+		}
 		if (e & PTE_P)
 			tlb_batch_add(&g->g_tlb, *va);
 		g->g_pages[g->g_count++] = phys_to_page(pte_paddr(e));
@@ -108,8 +120,11 @@ void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end)
 
 			if (!e)
 				continue;
-			KASSERT(pte_has_page(e));
 			*pte = 0;
+			if (unlikely(!pte_has_page(e))) {
+				drop_swapped(vm, e);
+				continue;
+			}
 			page_put(phys_to_page(pte_paddr(e)));
 			gone++;
 		}
@@ -123,9 +138,9 @@ void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end)
  * find nothing to do: on private pages that are nobody else's, and on shared ones whose object
  * need not know.
  */
-static pte_t entry_for(const struct vmarea *a, pte_t e)
+pte_t area_entry(const struct vmarea *a, pte_t e)
 {
-	pte_t new = (e & (PTE_ADDR | PTE_COW)) | area_pte(a);
+	pte_t new = (e & (PTE_ADDR | PTE_COW | PTE_D)) | area_pte(a);
 	bool write;
 
 	if (!(a->va_flags & VA_PROT))
@@ -154,7 +169,7 @@ void vm_update_entries(struct vmspace *vm, struct vmarea *a, vaddr_t start,
 
 			if (!pte_has_page(e))
 				continue;
-			new = entry_for(a, e);
+			new = area_entry(a, e);
 			if (new == e)
 				continue;
 			WRITE_ONCE(*pte, new);

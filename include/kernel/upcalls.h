@@ -84,6 +84,13 @@ int file_mmap(int fd, int prot, int flags, u64 offset, u64 len,
 	      struct vm_object **obj);
 /* mm -> fs: a name for /proc/PID/maps; writes at most size bytes including NUL, returns length. */
 int vm_object_name(struct vm_object *obj, char *buf, size_t size);
+/*
+ * mm/page.c -> mm/reclaim.c: there is no free memory; have some given back. round counts from 0
+ * for one allocation. False: that was all there is. Sleeps.
+ */
+bool page_reclaim(unsigned int order, unsigned int flags, unsigned int round);
+/* mm/page.c -> mm/pageout.c: memory gets short. No spin locks. */
+void pageout_wake(void);
 /* mm/reclaim.c -> fs: free up to n unused cached pages, vnodes, names; returns how many pages. */
 unsigned long cache_reclaim(unsigned long n);
 /*

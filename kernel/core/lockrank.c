@@ -92,6 +92,13 @@ void lockrank_acquire_sleeping(const void *lock, const char *name,
 			order_violation(name, rank, t->t_held[i].name,
 					t->t_held[i].rank);
 	}
+	lockrank_note_sleeping(lock, name, rank);
+}
+
+void lockrank_note_sleeping(const void *lock, const char *name, unsigned int rank)
+{
+	struct thread *t = current;
+
 	if (t->t_nheld == ARRAY_SIZE(t->t_held))
 		panic("too many sleeping locks held");
 	t->t_held[t->t_nheld].lock = lock;

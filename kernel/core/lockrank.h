@@ -13,6 +13,7 @@ enum lock_rank {
 	RANK_NONE,
 	/* sleeping locks */
 	RANK_FILE_POS,		/* file.f_poslock */
+	RANK_SWAPON,		/* one swapon or swapoff at a time */
 	RANK_MOUNT,		/* mount table */
 	RANK_RENAME,		/* one rename of directories at a time */
 	RANK_VNODE,		/* vnode.v_lock: parent before child, else by address */
@@ -39,6 +40,7 @@ enum lock_rank {
 	RANK_FUTEX,		/* futex hash buckets */
 	RANK_OBJECT,		/* vm_object.vo_lock */
 	RANK_PT,		/* vmspace.vm_ptlock */
+	RANK_SWAP,		/* swap slots and the swap cache */
 	RANK_BUFCACHE,		/* metadata blocks */
 	RANK_BLKQUEUE,		/* blkdev.bd_lock: queue of a disk */
 	RANK_DEVICE,		/* driver state */
@@ -69,6 +71,8 @@ void lockrank_acquire(const void *lock, const char *name, unsigned int rank,
 void lockrank_release(const void *lock);
 void lockrank_acquire_sleeping(const void *lock, const char *name,
 			       unsigned int rank, bool nested);
+/* The same for one that was had without waiting: it may come out of order. */
+void lockrank_note_sleeping(const void *lock, const char *name, unsigned int rank);
 void lockrank_release_sleeping(const void *lock);
 /* Panics when this CPU holds a spin lock or is in an interrupt: about to sleep. */
 void lockrank_assert_may_sleep(void);
@@ -79,6 +83,10 @@ static inline void lockrank_acquire_sleeping(const void *l, const char *n,
 					     unsigned int r, bool nested)
 {
 	(void)l, (void)n, (void)r, (void)nested;
+}
+static inline void lockrank_note_sleeping(const void *l, const char *n, unsigned int r)
+{
+	(void)l, (void)n, (void)r;
 }
 static inline void lockrank_release_sleeping(const void *l) { (void)l; }
 static inline void lockrank_assert_may_sleep(void) { }

@@ -130,6 +130,15 @@ int rwlock_write_killable(struct rwlock *rw)
 	return 0;
 }
 
+bool rwlock_write_try(struct rwlock *rw)
+{
+	if (!try_write(rw))
+		return false;
+	lockrank_note_sleeping(rw, rw->rw_name, rw->rw_rank);
+	rw->rw_writer = current;
+	return true;
+}
+
 void rwlock_write_unlock(struct rwlock *rw)
 {
 	KASSERT(rwlock_write_held(rw));

@@ -26,6 +26,7 @@ void rwlock_read_unlock(struct rwlock *rw);
 void rwlock_write(struct rwlock *rw);
 void rwlock_write_nested(struct rwlock *rw);	/* second of one rank, see docs/locks.md */
 int rwlock_write_killable(struct rwlock *rw);	/* -EINTR */
+bool rwlock_write_try(struct rwlock *rw);	/* never waits: whatever is held, in any order */
 void rwlock_write_unlock(struct rwlock *rw);
 bool rwlock_write_held(const struct rwlock *rw);
 bool rwlock_held(const struct rwlock *rw);	/* by anybody */

@@ -159,6 +159,8 @@ const struct syscall_entry syscall_table[SYSCALL_MAX] = {
 	S(settimeofday, "pp"),
 	S(mount, "sssxp"),
 	S(umount2, "sx"),
+	S(swapon, "sx"),
+	S(swapoff, "s"),
 	S(reboot, "xxxp"),
 	S(sethostname, "sz"),
 	S(setdomainname, "sz"),

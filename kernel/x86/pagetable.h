@@ -6,8 +6,8 @@
  *
  * Software bits: PTE_COW marks a private page that a write must copy or take
  * over; PTE_HIDDEN (never together with PTE_P) an entry that keeps its page although
- * mprotect(PROT_NONE) has made it inaccessible. Any other non-present, non-zero
- * entry is a swap entry.
+ * mprotect(PROT_NONE) has made it inaccessible; PTE_SWAP (with neither) a swap entry: slot in
+ * the address bits, number of the swap area in bits 1 to 5.
  */
 #ifndef KERNEL_X86_PAGETABLE_H
 #define KERNEL_X86_PAGETABLE_H
@@ -30,6 +30,7 @@ typedef u64 pte_t;
 #define PTE_COW		(1UL << 9)	/* software: private, shared by reference count */
 #define PTE_SHARED	(1UL << 9)	/* software, level 2: others have the table, too (mm/ptshare.c) */
 #define PTE_HIDDEN	(1UL << 10)	/* software: page kept, access denied */
+#define PTE_SWAP	(1UL << 11)	/* software: the page is in swap */
 #define PTE_NX		(1UL << 63)
 #define PTE_ADDR	0x000ffffffffff000UL
 

@@ -27,8 +27,9 @@ static bool used[FRAMES];
 static u64 nused;
 static struct held held[HELD_MAX];
 static int nheld;
-static int give_back;		/* blocks that cache_reclaim() may free */
-static int kills;		/* times that oom_kill() may help */
+static int give_back;		/* blocks that page_reclaim() may free */
+static int kills;		/* times that it may kill a process */
+static int wakes;		/* calls of pageout_wake() */
 
 struct bootinfo bootinfo;
 struct pmap kernel_pmap;
@@ -88,18 +89,17 @@ static void release(int i)
 		page_free(h.pg, h.order);
 }
 
-unsigned long cache_reclaim(unsigned long n)
+static bool reclaim_cache(void)
 {
-	(void)n;
 	CHECK(!shim_innermost && shim_irqs_on);
 	if (give_back == 0 || nheld == 0)
-		return 0;
+		return false;
 	give_back--;
 	release((int)unit_below(nheld));
-	return 1;
+	return true;
 }
 
-bool oom_kill(void)
+static bool kill_somebody(void)
 {
 	if (kills == 0)
 		return false;
@@ -107,6 +107,20 @@ bool oom_kill(void)
 	for (int i = 0; i < 300 && nheld > 0; i++)
 		release((int)unit_below(nheld));
 	return true;
+}
+
+bool page_reclaim(unsigned int order, unsigned int flags, unsigned int round)
+{
+	(void)order;
+	if (round == 8)
+		return false;
+	return reclaim_cache() || (flags & ALLOC_USER && kill_somebody());
+}
+
+void pageout_wake(void)
+{
+	CHECK(!shim_innermost);
+	wakes++;
 }
 
 /* ---- the model ------------------------------------------------------------ */
@@ -248,7 +262,7 @@ static void test_exhaust(void)
 	/* With something to reclaim, or a process to kill, it goes on. */
 	give_back = 200;
 	CHECK(hold(0, ALLOC_ATOMIC) == false);
-	CHECK(hold(0, ALLOC_WAIT | ALLOC_NOFAIL_RECLAIM) == false);
+	CHECK(hold(0, ALLOC_WAIT | ALLOC_NORECLAIM) == false);
 	CHECK_EQ(give_back, 200);
 	CHECK(!hold(0, ALLOC_WAIT));
 	CHECK(give_back < 200);

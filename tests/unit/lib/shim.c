@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "tests/unit/shim/shim.h"
+#include "tests/unit/shim/kernel/core/thread.h"
 
 unsigned int shim_cpu;
 unsigned int ncpus = 1;
+struct thread shim_thread;
 bool shim_in_interrupt;
 bool shim_irqs_on = true;
 struct spinlock *shim_innermost;

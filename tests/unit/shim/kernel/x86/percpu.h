@@ -23,7 +23,8 @@ extern unsigned int ncpus;
 #define this_cpu_ptr(var)	(&(var)[shim_cpu])
 #define percpu_ptr(var, cpu)	(&(var)[cpu])
 
-#define current		((struct thread *)NULL)
+extern struct thread shim_thread;
+#define current		(&shim_thread)
 
 static inline unsigned int cpu_id(void)
 {
