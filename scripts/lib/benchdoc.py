@@ -22,7 +22,9 @@ HEAD = """# Beside Linux
 One static program, `user/bench`, on this kernel and on Debian's Linux, in the
 same QEMU with the same flags, in turns. A ratio says how many times faster this
 kernel is; below 1 it is slower. The interval holds 95 of 100 bootstrap samples.
-`make bench` makes this page.
+Rows about disks run beside Debian's general kernel, as the one for virtual
+machines has no AHCI. What is not faster, and why, is in
+[limits](limits.md#slower-than-linux-or-not-faster). `make bench` makes this page.
 
 """
 
