@@ -129,7 +129,8 @@ static void event_add(struct inotify *in, int wd, u32 mask, u32 cookie, const ch
 		e->ev = (struct inotify_event){
 			.wd = wd, .mask = mask, .cookie = cookie, .len = (u32)room
 		};
-		memcpy(e->ev.name, name, len);
+		if (len)
+			memcpy(e->ev.name, name, len);
 		list_add_tail(&e->ev_link, &in->in_events);
 		in->in_nevents++;
 		in->in_bytes += event_size(e);
