@@ -34,6 +34,8 @@
 #define TTYS_MINOR	64
 /* Bytes to send with interrupts off before the THRE interrupt takes over. */
 #define BURST		256
+/* Bytes that may be typed ahead of the kernel; QEMU's multiplexer holds 32. */
+#define EARLY_MAX	40
 /* How often the console looks before it gives up on a lock or a FIFO. */
 #define CONSOLE_TRIES	100000
 
@@ -41,6 +43,8 @@ struct serial_port {
 	u16 sp_io;			/* [I] */
 	u8 sp_irq;			/* [I] */
 	bool sp_present;		/* [I] */
+	u8 sp_early[EARLY_MAX];		/* [I] input before the port was set up */
+	u8 sp_nearly;			/* [I] */
 	u8 sp_ier;			/* [tty_lock] what IER was last set to */
 	struct spinlock sp_lock;
 	struct tty sp_tty;
@@ -237,14 +241,20 @@ static bool probe(struct serial_port *sp)
 	return reg_read(sp, UART_SCR) == 0xa5;
 }
 
+/*
+ * Setting up the FIFO empties it, and without one the UART holds a byte that somebody has typed
+ * ahead. Once that is taken the next one may come, so first all, then at once the FIFO.
+ */
 static void reset(struct serial_port *sp)
 {
+	while (sp->sp_nearly < EARLY_MAX && (reg_read(sp, UART_LSR) & LSR_DR))
+		sp->sp_early[sp->sp_nearly++] = reg_read(sp, UART_RBR);
+	reg_write(sp, UART_FCR, FCR_ENABLE | FCR_CLEAR | FCR_TRIGGER_14);
 	reg_write(sp, UART_IER, 0);
 	reg_write(sp, UART_LCR, LCR_DLAB);
 	reg_write(sp, UART_DLL, UART_DIVISOR);
 	reg_write(sp, UART_DLM, 0);
 	reg_write(sp, UART_LCR, LCR_8N1);
-	reg_write(sp, UART_FCR, FCR_ENABLE | FCR_CLEAR | FCR_TRIGGER_14);
 	reg_write(sp, UART_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
 }
 
@@ -279,8 +289,9 @@ static void port_init(struct serial_port *sp, int index)
 	}
 	tty_register(&sp->sp_tty);
 	f = tty_lock_irqsave(&sp->sp_tty);
+	(void)tty_input_locked(&sp->sp_tty, sp->sp_early, sp->sp_nearly);
 	set_ier(sp, IER_RX, 0);
-	spin_unlock_irqrestore(&sp->sp_tty.tty_lock, f);
+	tty_unlock_input(&sp->sp_tty, f);
 }
 
 void serial_init(void)
