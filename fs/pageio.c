@@ -30,14 +30,63 @@ struct page_io {
 	struct bio_seg pi_segs[];	/* each a stretch of physical memory */
 };
 
+static void io_done(struct bio *b);
+
+/* Write len bytes of one page; for retry(). */
+static bool retry_page(const struct page_io *failed, struct page *pg, u64 sector, u32 len)
+{
+	struct page_io *pi = kmalloc(sizeof(*pi) + sizeof(pi->pi_segs[0]), ALLOC_ATOMIC);
+
+	if (!pi)
+		return false;
+	pi->pi_object = failed->pi_object;
+	pi->pi_zero = 0;
+	pi->pi_segs[0] = (struct bio_seg){ pg, 0, len };
+	pi->pi_bio = (struct bio){
+		.b_dev = failed->pi_bio.b_dev, .b_op = BIO_WRITE,
+		.b_flags = failed->pi_bio.b_flags, .b_nsegs = 1, .b_sector = sector,
+		.b_bytes = len, .b_segs = pi->pi_segs, .b_done = io_done,
+	};
+	blk_submit(&pi->pi_bio);
+	return true;
+}
+
+/*
+ * A write of several pages has failed: each tries for itself, so that one bad sector costs one
+ * page. Reads need no such thing, since who wants a page reads it again.
+ */
+static void retry(const struct page_io *pi)
+{
+	const struct bio *b = &pi->pi_bio;
+	u64 sector = b->b_sector - b->b_dev->bd_start;
+
+	for (unsigned int i = 0; i < b->b_nsegs; i++) {
+		struct page *pg = b->b_segs[i].bs_page;
+
+		for (u32 left = b->b_segs[i].bs_len, len; left; left -= len, pg++) {
+			len = min(left, (u32)PAGE_SIZE);
+			if (!retry_page(pi, pg, sector, len))
+				vm_page_answer(pg, -EIO);
+			sector += len >> SECTOR_SHIFT;
+		}
+	}
+}
+
 /* Answer the pages of a bio; interrupt context. */
 static void io_done(struct bio *b)
 {
 	struct page_io *pi = container_of(b, struct page_io, pi_bio);
 	const struct vm_object *vo = pi->pi_object;
 
-	if (unlikely(b->b_error) && b->b_op == BIO_WRITE)
+	if (unlikely(b->b_error) && b->b_op == BIO_WRITE) {
+		if (b->b_bytes > PAGE_SIZE) {
+			retry(pi);
+			kfree(pi);
+			vm_object_wake(vo);
+			return;
+		}
 		errseq_set(&b->b_dev->bd_wberr, b->b_error);
+	}
 	for (unsigned int i = 0; i < b->b_nsegs; i++) {
 		const struct bio_seg *s = &b->b_segs[i];
 		unsigned int n = DIV_ROUND_UP(s->bs_len, PAGE_SIZE);

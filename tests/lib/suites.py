@@ -204,6 +204,38 @@ def in_guest(report, *options):
     report.ktap("runall", result)
 
 
+BAD_SECTORS = """[inject-error]
+event = "write_aio"
+errno = "5"
+sector = "2048"
+[inject-error]
+event = "read_aio"
+errno = "5"
+sector = "4096"
+"""
+
+
+def disks(report, *options):
+    """Block devices: one in memory, one behind AHCI, one with bad sectors."""
+    report.ktap("ram0", report.guest(*options, "--append", "ramdisk=16", "--",
+                                     "/tests/blkdev", timeout=120))
+    with tempfile.TemporaryDirectory() as folder:
+        image = os.path.join(folder, "disk")
+        with open(image, "wb") as stream:
+            stream.truncate(16 << 20)
+        report.ktap("sda", report.guest(
+            *options, "--disk", image, "--env", "TEST_DISK=/dev/sda", "--",
+            "/tests/blkdev", timeout=120))
+        rules = os.path.join(folder, "rules")
+        with open(rules, "w", encoding="ascii") as stream:
+            stream.write(BAD_SECTORS)
+        report.ktap("bad sectors", report.guest(
+            *options, "--qemu", f"-drive file=blkdebug:{rules}:{image},"
+            "format=raw,if=none,id=bad -device ide-hd,drive=bad,bus=ide.0",
+            "--env", "TEST_BADDISK=/dev/sda", "--", "/tests/diskerr",
+            timeout=120))
+
+
 def pipeline(report, *options, shells=(("/bin/sh",), ("/bin/busybox", "ash"))):
     """The lecture's pipeline, fed to a shell on stdin."""
     with open(os.path.join(ROOT, "user/rootfs/home/failures.txt"),
@@ -599,6 +631,8 @@ SUITES = (
     Suite("streams", "stdin, stdout, stderr, arguments", streams),
     Suite("shell", "our sh: tests/guest/scripts", shell),
     Suite("pipeline", "the lecture's pipeline in sh and ash", pipeline),
+    Suite("disk", "block devices in memory, behind AHCI, with bad sectors", disks,
+          ("--debug", "--smp", "2")),
     Suite("mem16", "the pipeline in 16 MiB", pipeline, ("--mem", "16")),
     Suite("keyboard", "scripts/run at a terminal", keyboard),
     Suite("diskerrors", "disks that fail, and that do not answer",
