@@ -9,6 +9,7 @@
 #:                  its disk, build/root.img, keeps what is written to it
 #: make fresh       that disk as new
 #: make test        all tests; T="NAME..." runs some, T=list names them
+#: make crashtest   ext2 on disks that lost power, some thousand times; CRASH="--states N"
 #: make test-linux  the in-guest test programs on this host's Linux
 #: make bench       the same program here and on Linux; writes docs/bench.md
 #: make profile CMD="..."  hot functions while CMD runs, and a flame graph
@@ -51,7 +52,7 @@ endef
 MAKEFLAGS	+= --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help run fresh record replay test test-linux unit layers debug gdb iso clean setup
+.PHONY: all help crashtest run fresh record replay test test-linux unit layers debug gdb iso clean setup
 .PHONY: kernels user bench profile compile_commands.json FORCE
 
 all: $(K)/cutaway.elf $(O)/initrd.cpio
@@ -209,6 +210,8 @@ test: $(if $(filter list,$(T)),,kernels user $(O)/initrd.cpio $(O)/cutaway.iso $
 	@$(PYTHON) tests/run_all.py $(T)
 test-linux: $(TBINS)
 	@$(PYTHON) tests/run_all.py linux
+crashtest: all $(O)/unit/ext2_crash_test
+	@scripts/crashtest $(CRASH)
 bench: all $(O)/cutaway.iso
 	@scripts/bench $(BENCH)
 profile: all

@@ -49,15 +49,20 @@ struct jtrans *journal_trans_alloc(void)
 	return t;
 }
 
-void journal_trans_free(struct jtrans *t)
+void journal_free_revokes(struct jtrans *t)
 {
 	struct revoke_chunk *rc;
 
-	KASSERT(list_empty(&t->t_bufs));
 	while ((rc = t->t_revokes) != NULL) {
 		t->t_revokes = rc->rc_next;
 		kfree(rc);
 	}
+}
+
+void journal_trans_free(struct jtrans *t)
+{
+	KASSERT(list_empty(&t->t_bufs));
+	journal_free_revokes(t);
 	kfree(t);
 }
 
@@ -336,6 +341,7 @@ int journal_commit(struct journal *j, u32 tid, bool *flushed)
 			if (flushed)
 				*flushed = !err && (s32)(j->j_committed - tid) >= 0;
 		}
+		journal_sweep(j);
 		mutex_unlock(&j->j_commit_lock);
 		j->j_ops->jo_done(j->j_fs);
 		if (err != -ENOMEM)

@@ -277,6 +277,7 @@ static void commit_end(struct commit *c, int err)
 		return;
 	}
 	release_bufs(j, c->c_t);
+	journal_free_revokes(c->c_t);
 	j->j_head = journal_ring_next(j, c->c_at, 1);
 	WRITE_ONCE(j->j_committed, c->c_t->t_tid);
 	j->j_ops->jo_committed(j->j_fs, false);
@@ -297,20 +298,23 @@ static void drop_home(struct jhead *jh)
 	jhead_free(jh);
 }
 
-/* Let go of buffers that others have written home: memory, not space in the log. */
-static void sweep(struct journal *j)
+void journal_sweep(struct journal *j)
 {
-	struct jtrans *t;
+	struct jtrans *t, *next;
 	struct jhead *jh, *tmp;
 
+	KASSERT(mutex_held(&j->j_commit_lock));
 	spin_lock(&j->j_lock);
-	list_for_each_entry(t, &j->j_checkpoint, t_link) {
+	list_for_each_entry_safe(t, next, &j->j_checkpoint, t_link) {
 		list_for_each_entry_safe(jh, tmp, &t->t_bufs, jh_home) {
 			if (at_home(jh))
 				drop_home(jh);
 		}
 		if (!list_empty(&t->t_bufs))
 			break;
+		list_del(&t->t_link);
+		j->j_stale += t->t_blocks;
+		journal_trans_free(t);
 	}
 	spin_unlock(&j->j_lock);
 }
@@ -346,7 +350,7 @@ int journal_commit_running(struct journal *j)
 	kfree(work);
 	err = write_out(&c);
 	commit_end(&c, err);
-	sweep(j);
+	journal_sweep(j);
 	return err;
 }
 
@@ -430,27 +434,20 @@ static int advance_tail(struct journal *j)
 
 int journal_checkpoint(struct journal *j, u32 want)
 {
-	u32 freed = 0;
 	int err = 0, tail_err = 0;
 
 	KASSERT(mutex_held(&j->j_commit_lock));
-	while (!list_empty(&j->j_checkpoint) && j->j_free + freed < want) {
-		struct jtrans *t = list_first_entry(&j->j_checkpoint, struct jtrans, t_link);
-
-		err = write_home(j, t);
-		if (err)
-			break;
-		spin_lock(&j->j_lock);
-		list_del(&t->t_link);
-		spin_unlock(&j->j_lock);
-		freed += t->t_blocks;
-		journal_trans_free(t);
+	journal_sweep(j);
+	while (!list_empty(&j->j_checkpoint) && j->j_free + j->j_stale < want && !err) {
+		err = write_home(j, list_first_entry(&j->j_checkpoint, struct jtrans, t_link));
+		journal_sweep(j);
 	}
-	if (freed)
+	if (j->j_stale)
 		tail_err = advance_tail(j);
 	if (!tail_err) {
 		spin_lock(&j->j_lock);
-		j->j_free += freed;
+		j->j_free += j->j_stale;
+		j->j_stale = 0;
 		spin_unlock(&j->j_lock);
 	}
 	if ((err && err != -ENOMEM) || tail_err)

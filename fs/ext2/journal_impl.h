@@ -108,6 +108,7 @@ struct journal {
 	struct list_head j_checkpoint;	/* [cj] committed, not all written home */
 	u32 j_head;			/* [c] where the next transaction begins */
 	u32 j_free;			/* [cj] blocks of the log free for new ones */
+	u32 j_stale;			/* [c] at home, but the super block does not yet say so */
 	u32 j_committed;		/* [c], read freely: last tid on disk */
 	u32 j_next_tid;			/* [c] of the next jtrans */
 	int j_error;			/* [cj] set once by the abort */
@@ -123,9 +124,12 @@ int journal_write_super(struct journal *j, u32 start, u32 tid);
 /* journal_replay.c: *next is the tid to go on with. */
 int journal_replay(struct journal *j, u32 *next);
 
+/* Let go of what others have written home: memory, not space in the log. */
+void journal_sweep(struct journal *j);
 u32 journal_max_blocks(const struct journal *j, const struct jtrans *t);
 struct jtrans *journal_trans_alloc(void);
 void journal_trans_free(struct jtrans *t);
+void journal_free_revokes(struct jtrans *t);
 void jhead_free(struct jhead *jh);
 
 static inline u32 journal_ring_next(const struct journal *j, u32 at, u32 n)

@@ -193,6 +193,89 @@ def linux(report):
                                     script], timeout=200))
 
 
+# ---- on disks ----
+
+# Those of tests/guest that have to do with files; TAP_DIR is where they work.
+FILE_TESTS = ("file_io file_open path perm rename dirent file_calls fallocate "
+              "mmap_file openat2 locks fifo").split()
+
+
+def make_disk(report, folder, options, mib):
+    image = os.path.join(folder, "disk.img")
+    with open(image, "wb") as stream:
+        stream.truncate(mib << 20)
+    result = report.run(["mke2fs", "-q", "-F", *options.split(), image])
+    report.check(f"mke2fs {options}", result.status == 0, result)
+    return image
+
+
+def whole(report, name, image):
+    result = report.run(["e2fsck", "-fn", image])
+    report.check(f"{name}: e2fsck finds nothing", result.status == 0, result)
+
+
+def ext2(report, *options):
+    """The file tests on a disk, with each kind of file system."""
+    for kind, flags in (("ext2", "-b 4096"), ("ext3", "-b 4096 -j"),
+                        ("ext3", "-b 1024 -j")):
+        with tempfile.TemporaryDirectory(prefix="cutaway-ext2-") as folder:
+            image = make_disk(report, folder, flags, 96)
+            for test in FILE_TESTS:
+                result = report.guest(
+                    *options, "--disk", image, "--keep", "--env", "TAP_DIR=/mnt",
+                    "--", "/bin/busybox", "ash", "-c",
+                    f"mount -t {kind} /dev/sda /mnt && chmod 1777 /mnt && "
+                    f"{{ /tests/{test}; s=$?; umount /mnt; exit $s; }}",
+                    timeout=120)
+                report.ktap(f"{test} {flags}", result)
+            whole(report, flags, image)
+
+
+TREE = """
+mount -t {kind} /dev/sda /mnt && cd /mnt && before=$(df . | tail -n 1) &&
+tar xf /tree.tar && sync && cd / && umount /mnt && mount -t {kind} /dev/sda /mnt &&
+cd /mnt/tree && find . -type f | sort | xargs md5sum | md5sum && find . | sort | md5sum &&
+cd /mnt && rm -rf tree && sync && after=$(df . | tail -n 1) &&
+[ "$before" = "$after" ] && dd if=/dev/zero of=full bs=64k 2>/dev/null
+rm full && sync && [ "$before" = "$(df . | tail -n 1)" ] && cd / && umount /mnt && echo same
+"""
+
+
+def disk_trees(report):
+    """5,000 files come and go; the disk is filled and emptied; what mke2fs -d made."""
+    with tempfile.TemporaryDirectory(prefix="cutaway-tree-") as folder:
+        tree = os.path.join(folder, "tree")
+        for i in range(5000):
+            name = os.path.join(tree, f"d{i % 50}", f"e{i % 7}", f"file{i}")
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+            with open(name, "wb") as stream:
+                stream.write(f"{i} ".encode() * (i * 37 % 2000))
+        tar = os.path.join(folder, "tree.tar")
+        report.run(["tar", "-C", folder, "-cf", tar, "tree"])
+        sums = report.run(["sh", "-c", f"export LC_ALL=C; cd {tree} && find . -type f | sort | "
+                           "xargs md5sum | md5sum && find . | sort | md5sum"]).out
+        for kind, flags in (("ext3", "-b 4096 -j"), ("ext2", "-b 1024 -N 12000")):
+            image = make_disk(report, folder, flags, 128)
+            result = report.guest(
+                "--mem", "256", "--disk", image, "--keep", "--add", f"{tar}:/tree.tar",
+                "--", "/bin/busybox", "ash", "-c", TREE.format(kind=kind), timeout=300)
+            report.check(f"{flags}: sums as on Linux, no block lost",
+                         result.status == 0 and result.out == sums + b"same\n", result)
+            whole(report, flags, image)
+        image = make_disk(report, folder, f"-b 4096 -j -d {tree}", 128)
+        result = report.guest(
+            "--disk", image, "--", "/bin/busybox", "ash", "-c",
+            "mount -t ext3 -o ro /dev/sda /mnt && cd /mnt && rmdir lost+found 2>/dev/null; "
+            "find . -type f | sort | xargs md5sum | md5sum", timeout=120)
+        report.check("what mke2fs -d has made", result.out == sums.splitlines(True)[0], result)
+
+
+def crash_test(report, states):
+    result = report.run([os.path.join(ROOT, "scripts", "crashtest"), "--states", states,
+                         "--steps", "250", "--boots", "1"], timeout=400)
+    report.check(f"{states} crash states recover", result.status == 0, result)
+
+
 # ---- on the kernel ----------------------------------------------------------
 
 PIPELINE = b"cat /home/failures.txt | grep Prakhar | sort\nexit\n"
@@ -622,6 +705,11 @@ SUITES = (
     Suite("bios", "GRUB image by BIOS", boot, ("--iso",)),
     Suite("host", "our own tools", host),
     Suite("unit", "pure code on the host under ASan and UBSan", unit),
+    Suite("ext2", "the file tests on disks, debug kernel, two CPUs", ext2,
+          ("--debug", "--smp", "2")),
+    Suite("disk-trees", "5,000 files on a disk, a full disk, an image of mke2fs -d",
+          disk_trees),
+    Suite("crash", "make crashtest, in its short form", crash_test, (200,)),
     Suite("binaries", "static programs of Debian", static_binaries),
     Suite("dynamic", "dynamically linked programs of Debian", dynamic_binaries,
           ("--smp", "2")),

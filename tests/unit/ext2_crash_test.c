@@ -8,6 +8,7 @@
  * the same state recovered by e2fsck itself.
  */
 #include "tests/unit/ext2/crash.h"
+#include "kernel/lib/string.h"
 #include "tests/unit/unit.h"
 
 static long number_of(const char *variable, long otherwise)
@@ -64,7 +65,7 @@ static const struct crash_config workloads[] = {
 	{ .options = "-b 1024 -j -J size=1 -N 128 -g 1024", .kib = 4096, .steps = 1500, .seed = 3 },
 };
 
-static u64 total, e2fsck_total;
+static u64 total, e2fsck_total, failures;
 
 static void test_states(const struct crash_config *c)
 {
@@ -154,8 +155,68 @@ static void test_notices_data(void)
 	notices(c);
 }
 
-int main(void)
+/* States from to to of what a machine has done; every one goes to e2fsck, too. */
+static void check_range(u64 from, u64 to, const char *dir)
 {
+	for (u64 i = from; i < to; i++) {
+		u64 number = i < crash_boundaries() ? i : 1000000 + i;
+		char why[160];
+
+		if (!crash_check(number, why, sizeof(why))) {
+			printf("# state %lu: %s\n", i, why);
+			failures++;
+		} else if (!e2fsck_agrees(dir)) {
+			printf("# state %lu: e2fsck finds errors\n", i);
+			failures++;
+		}
+		total++;
+	}
+}
+
+/*
+ * plan DIR SEED STEPS		make base.img and script
+ * check DIR SEED STEPS FROM TO	states of log.img
+ * image DIR SEED STEPS NUMBER	one state, to state.img
+ */
+static int tool(int argc, char **argv)
+{
+	struct crash_config c = { .options = "-b 1024 -j -J size=1 -N 128", .kib = 4096 };
+	char name[200], why[160];
+	const u8 *image;
+	size_t size;
+	u64 n[5] = { 0 };
+
+	if (argc < 5)
+		return 2;
+	for (int i = 3; i < argc && i < 8; i++)
+		(void)str_to_u64(argv[i], NULL, 10, &n[i - 3]);
+	c.seed = n[0];
+	c.steps = (u32)n[1];
+	if (c.seed % 2) {
+		c.options = "-b 4096 -j -J size=4 -N 128";
+		c.kib = 12288;
+	}
+	if (strcmp(argv[1], "plan") == 0)
+		return crash_plan(&c, argv[2]) ? 1 : 0;
+	if (crash_load(&c, argv[2]))
+		return 1;
+	if (strcmp(argv[1], "check") == 0) {
+		check_range(n[2], n[3], argv[2]);
+		printf("# %lu states, %lu flushes, %lu log entries\n", total, crash_boundaries(),
+		       host_disk.hd_nlog);
+		return failures ? 1 : 0;
+	}
+	(void)crash_check(1000000 + n[2], why, sizeof(why));
+	image = crash_image(&size);
+	snprintf(name, sizeof(name), "%s/state.img", argv[2]);
+	write_image(name, image, size);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		return tool(argc, argv);
 	UNIT_RUN(test_small_blocks);
 	UNIT_RUN(test_large_blocks);
 	UNIT_RUN(test_long);

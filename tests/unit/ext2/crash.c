@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See crash.h. */
 #include <errno.h>
+#include <stdarg.h>
 
 #include "tests/unit/ext2/crash.h"
 
@@ -50,6 +51,7 @@ static struct names now;
 static int synced_names;
 static struct { int file, step, at; } *syncs;	/* fsyncs: at is the step it was */
 static int nsyncs;
+static FILE *script;			/* the steps go there, too; NULL: nowhere */
 
 static u8 *base, *flushed, *state;
 static size_t disk_size;
@@ -145,6 +147,18 @@ static void new_version(int id, int step, u32 size, u32 from, const u8 *data, u3
 	files[id].last = v;
 }
 
+static void say(const char *fmt, ...) __printf(1, 2);
+static void say(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!script)
+		return;
+	va_start(ap, fmt);
+	vfprintf(script, fmt, ap);
+	va_end(ap);
+}
+
 /* ---- the workload -------------------------------------------------------------------- */
 
 static const char *pick_dir(void)
@@ -188,16 +202,19 @@ static void do_create(int step)
 	if (now.n >= MAX_NAMES - 2 || nfiles >= MAX_FILES || find_name(path))
 		return;
 	if (rnd(4) == 0) {
-		if (host_create(sb, path, S_IFDIR | 0755, NULL) == 0)
+		if (host_create(sb, path, S_IFDIR | 0755, NULL) == 0) {
+			say("d %s\n", path);
 			add_name(path, -1);
+		}
 	} else if (host_create(sb, path, S_IFREG | 0644, NULL) == 0) {
+		say("c %s\n", path);
 		files[nfiles] = (struct file_model){ .synced = -1, .named = step };
 		new_version(nfiles, step, 0, 0, NULL, 0);
 		add_name(path, nfiles++);
 	}
 }
 
-static void do_write(int step)
+static void write_file(int step, bool mapped)
 {
 	static u8 buf[MAX_SIZE];
 	struct name *nm = pick_file();
@@ -211,18 +228,39 @@ static void do_write(int step)
 	n = (u32)(rnd(4) ? rnd(3000) : rnd(25000)) + 1;
 	if (from + n > MAX_SIZE)
 		return;
+	if (mapped && from + n > size)
+		return;
 	/* No zeros: those are what has never been written. */
 	for (u32 i = 0; i < n; i++)
-		buf[i] = (u8)(1 + (step * 37 + (from + i) / 64 * 11 + i) % 255);
+		buf[i] = (u8)(1 + ((u32)step * 37 + (from + i) / 64 * 11 + i) % 255);
 	if (host_lookup(sb, nm->path, &vn))
 		return;
+	say("%c %s %u %u %d\n", mapped ? 'm' : 'w', nm->path, from, n, step);
 	if (host_write(vn, from, buf, n) == (ssize_t)n)
 		new_version(nm->id, step, max(size, from + n), from, buf, n);
 	else
 		KASSERT(!"disk full");
-	if (rnd(8) == 0)
+	if (mapped) {
 		(void)vnode_write_data(vn);
+		KASSERT(ext2_fsync(vn, true) == 0);
+		syncs[nsyncs].file = nm->id;
+		syncs[nsyncs].step = syncs[nsyncs].at = step;
+		nsyncs++;
+	} else if (rnd(8) == 0) {
+		(void)vnode_write_data(vn);
+	}
 	vnode_put(vn);
+}
+
+static void do_write(int step)
+{
+	write_file(step, false);
+}
+
+/* By a mapping, and msync(2). */
+static void do_map(int step)
+{
+	write_file(step, true);
 }
 
 static void do_truncate(int step)
@@ -233,6 +271,7 @@ static void do_truncate(int step)
 	if (!nm)
 		return;
 	size = (u32)rnd(rnd(2) ? files[nm->id].last->size + 1ul : 30000);
+	say("t %s %u\n", nm->path, size);
 	if (host_truncate(sb, nm->path, size) == 0)
 		new_version(nm->id, step, size, 0, NULL, 0);
 }
@@ -243,6 +282,7 @@ static void do_unlink(int step)
 
 	if (!nm || (nm->id < 0 && has_children(nm->path)))
 		return;
+	say("%c %s\n", nm->id < 0 ? 'D' : 'u', nm->path);
 	if (host_unlink(sb, nm->path) == 0) {
 		if (nm->id >= 0)
 			files[nm->id].named = step;
@@ -260,6 +300,7 @@ static void do_link(int step)
 	if (!nm || now.n >= MAX_NAMES - 2 || find_name(path))
 		return;
 	id = nm->id;
+	say("l %s %s\n", nm->path, path);
 	if (host_link(sb, nm->path, path) == 0) {
 		files[id].named = step;
 		add_name(path, id);
@@ -283,6 +324,7 @@ static void do_rename(int step)
 	snprintf(from, sizeof(from), "%s", nm->path);
 	if (host_rename(sb, from, to, false))
 		return;
+	say("r %s %s\n", from, to);
 	if (old && old->id >= 0)
 		files[old->id].named = step;
 	drop_name(to);
@@ -298,15 +340,19 @@ static void do_rename(int step)
 static void do_fsync(int step)
 {
 	struct name *nm = pick_file();
+	bool data;
 
 	if (!nm)
 		return;
 	if (rnd(4) == 0) {
+		say("S\n");
 		KASSERT(ext2_sync(sb, true) == 0);
 		synced_names = step - 1;
 		return;
 	}
-	if (host_fsync(sb, nm->path, rnd(2)))
+	data = rnd(2);
+	say("%c %s\n", data ? 'F' : 'f', nm->path);
+	if (host_fsync(sb, nm->path, data))
 		return;
 	synced_names = max(synced_names, files[nm->id].named);
 	syncs[nsyncs].file = nm->id;
@@ -319,6 +365,7 @@ static void one_step(int step)
 	static void (*const kinds[])(int) = {
 		do_create, do_create, do_create, do_write, do_write, do_write, do_write,
 		do_truncate, do_unlink, do_unlink, do_link, do_rename, do_rename, do_fsync,
+		do_map,
 	};
 
 	kinds[rnd(ARRAY_SIZE(kinds))](step);
@@ -374,6 +421,18 @@ static void spoil_log(void)
 	}
 }
 
+static void index_log(void)
+{
+	flush_at = unit_alloc(host_disk.hd_nlog * sizeof(*flush_at) + 8);
+	nflushes = 0;
+	for (size_t i = 0; i < host_disk.hd_nlog; i++) {
+		if (host_disk.hd_log[i].d_sector == HOST_FLUSH)
+			flush_at[nflushes++] = i;
+	}
+	memcpy(flushed, base, disk_size);
+	flushed_to = 0;
+}
+
 int crash_record(const struct crash_config *c)
 {
 	config = *c;
@@ -396,19 +455,97 @@ int crash_record(const struct crash_config *c)
 		steps[i].names = now;
 		steps[i].sync_names = synced_names;
 		host_mark((u32)i);
+		say("M %d\n", i);
 	}
 	host_disk.hd_log_on = false;
 	host_disk.hd_skip_data = false;
 	host_power_cut(sb);
 	spoil_log();
-	flush_at = unit_alloc(host_disk.hd_nlog * sizeof(*flush_at) + 8);
-	nflushes = 0;
-	for (size_t i = 0; i < host_disk.hd_nlog; i++) {
-		if (host_disk.hd_log[i].d_sector == HOST_FLUSH)
-			flush_at[nflushes++] = i;
+	index_log();
+	return 0;
+}
+
+/* ---- on a machine ------------------------------------------------------------------- */
+
+#define LOG_MAGIC	0x6a736677736872ul	/* Linux, drivers/md/dm-log-writes.c */
+#define LOG_FLUSH	1
+
+int crash_plan(const struct crash_config *c, const char *dir)
+{
+	static const u8 behind[65536];
+	char name[200];
+	FILE *f;
+	int err;
+
+	snprintf(name, sizeof(name), "%s/script", dir);
+	script = fopen(name, "w");
+	if (!script)
+		return -1;
+	err = crash_record(c);
+	fclose(script);
+	script = NULL;
+	snprintf(name, sizeof(name), "%s/base.img", dir);
+	f = err ? NULL : fopen(name, "wb");
+	if (!f)
+		return -1;
+	err = fwrite(base, 1, disk_size, f) != disk_size ||
+	      fwrite(behind, 1, sizeof(behind), f) != sizeof(behind);
+	fclose(f);
+	return err ? -1 : 0;
+}
+
+/* One entry of QEMU's log at p; how long it is. */
+static size_t take_entry(const u8 *p, size_t left)
+{
+	u64 sector, n, flags;
+	u8 *copy;
+
+	memcpy(&sector, p, 8);
+	memcpy(&n, p + 8, 8);
+	memcpy(&flags, p + 16, 8);
+	if (flags & LOG_FLUSH)
+		host_log_entry(HOST_FLUSH, NULL, 0);
+	if (!n || (n + 1) * 512 > left)
+		return n ? left : 512;
+	if (sector * 512 >= disk_size) {
+		u32 step;
+
+		memcpy(&step, p + 512, 4);
+		host_log_entry(HOST_MARK, NULL, step);
+	} else {
+		copy = malloc(n * 512);
+		memcpy(copy, p + 512, n * 512);
+		host_log_entry(sector, copy, (u32)n * 512);
 	}
-	memcpy(flushed, base, disk_size);
-	flushed_to = 0;
+	return (n + 1) * 512;
+}
+
+int crash_load(const struct crash_config *c, const char *dir)
+{
+	char name[200];
+	size_t size;
+	u64 magic;
+	u8 *log;
+	char *image;
+
+	if (crash_record(c))
+		return -1;
+	snprintf(name, sizeof(name), "%s/base.img", dir);
+	image = unit_read_file(name, &size);
+	if (!image || size < disk_size)
+		return -1;
+	memcpy(base, image, disk_size);
+	unit_free(image);
+	snprintf(name, sizeof(name), "%s/log.img", dir);
+	log = (u8 *)unit_read_file(name, &size);
+	if (!log || size < 1024 || (memcpy(&magic, log, 8), magic != LOG_MAGIC))
+		return -1;
+	host_log_free();
+	for (size_t at = 512; at + 512 <= size; )
+		at += take_entry(log + at, size - at);
+	unit_free(log);
+	unit_free(flush_at);
+	index_log();
 	return 0;
 }
 

@@ -31,6 +31,13 @@ struct crash_config {
 /* Run a workload; the log stays in host_disk, the model in memory. 0 or -1. */
 int crash_record(const struct crash_config *c);
 /*
+ * The same for a machine: the disk before (with a sector behind the file system for
+ * marks) and the steps as a script for /tests/crashload go to files in dir; then
+ * the log that QEMU's blklogwrites has made there takes the place of ours.
+ */
+int crash_plan(const struct crash_config *c, const char *dir);
+int crash_load(const struct crash_config *c, const char *dir);
+/*
  * One state after another, from a number: the same number, the same state.
  * True: it recovers as it must. why: what is wrong. The recovered image is in
  * host_disk, the state before recovery in crash_image().

@@ -220,23 +220,28 @@ void host_log_free(void)
 	host_disk.hd_nlog = 0;
 }
 
-static void log_add(u64 sector, const void *data, u32 bytes)
+void host_log_entry(u64 sector, u8 *data, u32 bytes)
 {
 	struct host_disk *hd = &host_disk;
-	struct host_write *w;
 
-	if (!hd->hd_log_on)
-		return;
 	if (hd->hd_nlog == hd->hd_maxlog) {
 		hd->hd_maxlog = hd->hd_maxlog * 2 + 1024;
 		hd->hd_log = realloc(hd->hd_log, hd->hd_maxlog * sizeof(*hd->hd_log));
 	}
-	w = &hd->hd_log[hd->hd_nlog++];
-	*w = (struct host_write){ .d_sector = sector, .d_bytes = bytes };
+	hd->hd_log[hd->hd_nlog++] = (struct host_write){ sector, bytes, data };
+}
+
+static void log_add(u64 sector, const void *data, u32 bytes)
+{
+	u8 *copy = NULL;
+
+	if (!host_disk.hd_log_on)
+		return;
 	if (data) {
-		w->d_data = malloc(bytes);
-		memcpy(w->d_data, data, bytes);
+		copy = malloc(bytes);
+		memcpy(copy, data, bytes);
 	}
+	host_log_entry(sector, copy, bytes);
 }
 
 void host_mark(u32 n)

@@ -55,6 +55,8 @@ extern struct host_disk host_disk;
 
 void host_disk_load(const void *image, size_t size);
 void host_log_free(void);
+/* Append to the log; data, from malloc(), becomes the log's. */
+void host_log_entry(u64 sector, u8 *data, u32 bytes);
 void host_mark(u32 n);
 /* Dirty, unpinned buffers: some go home, as a flusher would do it. */
 void host_flush_some(unsigned int percent);
