@@ -18,6 +18,7 @@
 #include "kernel/core/proc.h"
 #include "mm/area.h"
 #include "mm/object.h"
+#include "mm/reclaim.h"
 
 /* ---- limits ----------------------------------------------------------------- */
 
@@ -32,8 +33,7 @@ bool vm_may_grow_data(struct vmspace *vm, u64 pages, u32 flags)
 {
 	if (over_limit(RLIMIT_DATA, vm->vm_data_pages + pages))
 		return false;
-	/* Memory is not reserved, but what can never be had is refused. */
-	return flags & VA_NORESERVE || pages <= page_total();
+	return vm_may_commit(pages, flags & VA_NORESERVE);
 }
 
 bool vm_may_grow(struct vmspace *vm, u64 pages, u32 flags)

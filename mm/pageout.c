@@ -15,11 +15,12 @@
  * Every entry of a private page is made with PTE_D, so that only MADV_FREE clears it, and the
  * CPU sets it again on a write.
  *
- * Locks: vm_lock for writing, but only if it can be had at once: so no fault is under way in the
+ * Locks: vm_lock for writing; the clock takes it only if it can be had at once: so no fault is under way in the
  * space, and whoever reclaims may hold any lock, this one, too. vm_ptlock within.
  * None during I/O.
  */
 #include <kassert.h>
+#include "kernel/core/sched.h"
 #include "mm/area.h"
 #include "mm/reclaim.h"
 #include "mm/swap.h"
@@ -87,6 +88,11 @@ static bool scan_entry(struct pageout *po, pte_t *pte, vaddr_t va)
 {
 	pte_t e = *pte, forget = PTE_A;
 
+	if (unlikely(e & PTE_SWAP) && po->po_how == PAGEOUT_FREE) {
+		WRITE_ONCE(*pte, 0);
+		swap_drop(swap_address(e));
+		po->po_gather.g_vm->vm_swapped--;
+	}
 	if (!is_private_page(e))
 		return true;
 	vm_event(VE_SCAN_ANON);
@@ -163,7 +169,9 @@ static bool scan_batch(struct pageout *po, struct vmspace *vm, vaddr_t *at, vadd
 {
 	unsigned int freed;
 
-	if (!rwlock_write_try(&vm->vm_lock))
+	if (po->po_how != PAGEOUT_CLOCK)
+		rwlock_write(&vm->vm_lock);
+	else if (!rwlock_write_try(&vm->vm_lock))
 		return false;
 	gather_init(&po->po_gather, vm);
 	po->po_full = false;
@@ -210,7 +218,9 @@ void pageout_range(struct vmspace *vm, vaddr_t start, vaddr_t end, enum pageout_
 
 	while (start < end) {
 		po.po_budget = PT_ENTRIES;
-		if (!scan_batch(&po, vm, &start, end))
+		(void)scan_batch(&po, vm, &start, end);
+		if (how == PAGEOUT_NOW && !swap_available())
 			break;
+		sched_relax();
 	}
 }

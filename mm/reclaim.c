@@ -30,7 +30,6 @@
 #define BATCH		64		/* pages that one call tries to free */
 #define BUDGET		4096		/* pages it looks at for that */
 #define ROUNDS_MAX	64		/* for one allocation that keeps losing what it freed */
-#define KILLS_MAX	8
 #define WAIT_MAX	(500 * NSEC_PER_MSEC)	/* for the thread, which may wait for a disk */
 
 static struct spinlock reclaim_lock = SPINLOCK_INIT("reclaim", RANK_LEAF_OBJECT);
@@ -151,9 +150,7 @@ bool page_reclaim(unsigned int order, unsigned int flags, unsigned int round)
 	if (free_some(max_t(unsigned long, BATCH, 1ul << order), false) ||
 	    page_available(order) || wait_for_thread() || page_available(order))
 		return true;
-	if (!(flags & ALLOC_USER) || round >= KILLS_MAX)
-		return false;
-	return oom_kill();
+	return flags & ALLOC_USER && oom_kill();
 }
 
 void reclaim_init(void)

@@ -12,6 +12,16 @@ struct vmspace;
 
 extern struct scan_list vmspace_scan, vm_object_scan;
 
+/* ---- overcommit.c ---- */
+
+/* May pages more be promised? */
+bool vm_may_commit(u64 pages, bool noreserve);
+u64 vm_committed(void);			/* pages promised now */
+u64 vm_commit_limit(void);		/* in mode 2 */
+void overcommit_init(void);
+
+/* ---- reclaim.c ---- */
+
 /* Starts the page-out thread. */
 void reclaim_init(void);
 /* The current thread does nothing for so long. */

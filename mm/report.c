@@ -14,6 +14,7 @@
 #include "mm/object.h"
 #include "mm/report.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 
 #define NAME_MAX_LEN	4096
 #define NAME_COLUMN	73		/* names start here */
@@ -270,6 +271,7 @@ void vm_report_rollup(struct vmspace *vm, struct statbuf *sb)
 
 /* linux/Documentation/admin-guide/mm/pagemap.rst describes the words. */
 #define PM_EXCLUSIVE	(1UL << 56)
+#define PM_SLOT_SHIFT	5		/* of a page in swap; below it the area's number */
 #define PM_FILE		(1UL << 61)	/* or shared anonymous memory */
 #define PM_SWAPPED	(1UL << 62)
 #define PM_PRESENT	(1UL << 63)
@@ -281,7 +283,8 @@ static u64 pagemap_word(pte_t e, u64 tables)
 	if (!e)
 		return 0;
 	if (!pte_has_page(e))
-		return PM_SWAPPED;
+		return PM_SWAPPED | swap_area_of(swap_address(e)) |
+		       (pte_paddr(e) >> PAGE_SHIFT) << PM_SLOT_SHIFT;
 	pg = phys_to_page(pte_paddr(e));
 	return PM_PRESENT | page_to_pfn(pg) | (pg->pg_flags & PG_CACHE ? PM_FILE : 0) |
 	       (page_users(pg, tables) == 1 ? PM_EXCLUSIVE : 0);
@@ -316,6 +319,7 @@ void vm_count_statm(struct vmspace *vm, struct vm_count *vc)
 		.vc_data = vm->vm_data_pages + vm->vm_stack_pages,
 		.vc_stack = vm->vm_stack_pages,
 		.vc_locked = vm->vm_locked_pages,
+		.vc_swapped = vm->vm_swapped,
 		.vc_tables = vm->vm_pmap.pm_ptpages + 1,
 		.vc_maxrss = vm_count_maxrss(vm),
 	};

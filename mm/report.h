@@ -14,7 +14,7 @@ struct vmspace;
 /* In pages, as in /proc/PID/statm. */
 struct vm_count {
 	u64 vc_size, vc_resident, vc_anon, vc_shmem, vc_text, vc_data, vc_stack,
-	    vc_locked, vc_tables, vc_maxrss;
+	    vc_locked, vc_swapped, vc_tables, vc_maxrss;
 };
 
 /* /proc/PID/maps, smaps and smaps_rollup, in the format of proc(5). */

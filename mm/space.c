@@ -414,6 +414,7 @@ void vm_init(void)
 	fpu_area_init();
 	statcounter_register(&vmspaces_counter);
 	vmstat_init();
+	overcommit_init();
 	swap_init();
 	reclaim_init();
 }

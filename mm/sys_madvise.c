@@ -14,6 +14,8 @@
 #include "kernel/core/sched.h"
 #include "mm/area.h"
 #include "mm/object.h"
+#include "mm/reclaim.h"
+#include "mm/swap.h"
 #include "mm/sys_mm.h"
 #include "mm/uaccess.h"
 
@@ -96,20 +98,29 @@ static int remove_part(const struct part *p)
 	return vm_object_punch(p->p_object, p->p_first, p->p_last);
 }
 
+static int page_out(struct vmspace *vm, const struct part *p, enum pageout_how how)
+{
+	if (p->p_flags & VA_LOCKED)
+		return -EINVAL;
+	pageout_range(vm, p->p_start, p->p_end, how);
+	return 0;
+}
+
 static int advise_part(struct vmspace *vm, const struct part *p, int advice)
 {
 	switch (advice) {
 	case MADV_FREE:
 		if (p->p_object)
 			return -EINVAL;
-		__fallthrough;
+		return page_out(vm, p, PAGEOUT_FREE);
 	case MADV_DONTNEED:
 		if (p->p_flags & VA_LOCKED)
 			return -EINVAL;
 		return discard(vm, p->p_start, p->p_end);
 	case MADV_COLD:
+		return page_out(vm, p, PAGEOUT_COLD);
 	case MADV_PAGEOUT:
-		return p->p_flags & VA_LOCKED ? -EINVAL : 0;
+		return page_out(vm, p, PAGEOUT_NOW);
 	case MADV_WILLNEED:
 		will_need(p);
 		return 0;
@@ -245,13 +256,14 @@ static bool resident(struct vmspace *vm, const struct part *p, vaddr_t va)
 {
 	struct page *pg;
 	pte_t *pte;
-	bool yes;
+	bool yes, swapped;
 
 	spin_lock(&vm->vm_ptlock);
 	pte = pmap_lookup(&vm->vm_pmap, va);
-	yes = pte && pte_has_page(*pte);
+	swapped = pte && *pte & PTE_SWAP;
+	yes = pte && (swapped ? swap_in_cache(swap_address(*pte)) : pte_has_page(*pte));
 	spin_unlock(&vm->vm_ptlock);
-	if (yes || !p->p_object)
+	if (yes || swapped || !p->p_object)
 		return yes;
 	pg = vm_object_lookup(p->p_object,
 			      p->p_first + ((va - p->p_start) >> PAGE_SHIFT));

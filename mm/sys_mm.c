@@ -10,6 +10,7 @@
 #include "kernel/core/cred.h"
 #include "kernel/core/proc.h"
 #include "mm/object.h"
+#include "mm/reclaim.h"
 #include "mm/space.h"
 #include "mm/sys_mm.h"
 
@@ -103,8 +104,7 @@ static int check_anonymous(struct map_request *m)
 		if (m->m_flags & MAP_GROWSDOWN)
 			return -EINVAL;
 		m->m_area |= VA_SHARED;
-		if (!(m->m_flags & MAP_NORESERVE) &&
-		    m->m_len >> PAGE_SHIFT > page_total())
+		if (!vm_may_commit(m->m_len >> PAGE_SHIFT, m->m_flags & MAP_NORESERVE))
 			return -ENOMEM;
 		return vm_object_create_anon(m->m_len, &m->m_object);
 	case MAP_PRIVATE:

@@ -17,6 +17,7 @@
 #include "kernel/core/fail.h"
 #include "mm/area.h"
 #include "mm/object.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
 #include "mm/swap.h"
 
@@ -162,8 +163,11 @@ static int copy_areas(struct vmspace *parent, struct vmspace *child)
 int vmspace_fork(struct vmspace *parent, struct vmspace **out)
 {
 	struct vmspace *child;
-	int err = vmspace_create(&child);
+	int err;
 
+	if (!vm_may_commit(parent->vm_data_pages + parent->vm_stack_pages, true))
+		return -ENOMEM;
+	err = vmspace_create(&child);
 	if (err)
 		return err;
 	rwlock_write(&parent->vm_lock);

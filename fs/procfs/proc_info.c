@@ -16,8 +16,11 @@
 #include "kernel/core/sched.h"
 #include "kernel/core/timer.h"
 #include "kernel/x86/irqchip.h"
+#include "mm/object.h"
 #include "mm/page.h"
+#include "mm/reclaim.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 
 #define TICKS(ns)	((ns) / (NSEC_PER_SEC / USER_HZ))
 #define CENTI(ns)	((ns) / (NSEC_PER_SEC / 100))
@@ -57,20 +60,22 @@ static void show_kb(struct statbuf *sb, const char *name, u64 pages)
 void pf_text_meminfo(struct statbuf *sb)
 {
 	/* Pages in the CPUs' caches are free, too. */
-	u64 total = page_total(), free = total - page_used_count(), shmem = tmpfs_total_pages();
+	u64 total = page_total(), free = total - page_used_count(), swap = swap_total_pages();
+	u64 cached = vm_object_cached_pages(false), files = vm_object_cached_pages(true);
 
 	show_kb(sb, "MemTotal:", total);
 	show_kb(sb, "MemFree:", free);
-	show_kb(sb, "MemAvailable:", free);
-	/* There is no cache of blocks apart from the files' pages, and no swap. */
+	show_kb(sb, "MemAvailable:", free + files);
 	show_kb(sb, "Buffers:", 0);
-	show_kb(sb, "Cached:", shmem);
-	show_kb(sb, "SwapCached:", 0);
-	show_kb(sb, "SwapTotal:", 0);
-	show_kb(sb, "SwapFree:", 0);
-	show_kb(sb, "Dirty:", 0);
-	show_kb(sb, "Writeback:", 0);
-	show_kb(sb, "Shmem:", shmem);
+	show_kb(sb, "Cached:", cached);
+	show_kb(sb, "SwapCached:", swap_cached_pages());
+	show_kb(sb, "SwapTotal:", swap);
+	show_kb(sb, "SwapFree:", swap_free_pages());
+	show_kb(sb, "Dirty:", vm_dirty_pages());
+	show_kb(sb, "Writeback:", vm_writing_pages());
+	show_kb(sb, "Shmem:", cached - files);
+	show_kb(sb, "CommitLimit:", vm_commit_limit());
+	show_kb(sb, "Committed_AS:", vm_committed());
 	/* Nobody knows which slabs would become empty, so none is promised. */
 	show_kb(sb, "Slab:", slab_pages());
 	show_kb(sb, "SReclaimable:", 0);

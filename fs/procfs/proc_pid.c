@@ -13,6 +13,7 @@
  */
 #include <errno.h>
 #include <kassert.h>
+#include <kernel/upcalls.h>
 #include "fs/fs_context.h"
 #include "fs/mount.h"
 #include "fs/namei.h"
@@ -22,6 +23,8 @@
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
 #include "mm/space.h"
+#include "mm/page.h"
+#include "mm/swap.h"
 
 /* ---- life and permission ---- */
 
@@ -239,6 +242,43 @@ static int store_fail_nth(const struct pf_node *n, char *text, size_t len)
 	return 0;
 }
 
+/* In thousandths of memory and swap. */
+static int show_oom_score(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
+{
+	u64 pages;
+
+	(void)cr;
+	spin_lock(&proctree_lock);
+	pages = oom_badness(n->pn_proc);
+	spin_unlock(&proctree_lock);
+	stat_printf(sb, "%lu\n", pages * 1000 / (page_total() + swap_total_pages()));
+	return 0;
+}
+
+static int show_oom_adj(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
+{
+	(void)cr;
+	stat_printf(sb, "%d\n", READ_ONCE(n->pn_proc->p_oom_adj));
+	return 0;
+}
+
+/* proc(5): -1000 to 1000; only the privileged may make a process less likely to be killed. */
+static int store_oom_adj(const struct pf_node *n, char *text, size_t len)
+{
+	bool negative = *text == '-';
+	u64 value;
+	int adj;
+
+	(void)len;
+	if (pf_parse_number(text + negative, &value) || value > 1000)
+		return -EINVAL;
+	adj = negative ? -(int)value : (int)value;
+	if (adj < READ_ONCE(n->pn_proc->p_oom_adj) && !cred_privileged(cred_current()))
+		return -EACCES;
+	WRITE_ONCE(n->pn_proc->p_oom_adj, adj);
+	return 0;
+}
+
 /* Children belong to the process as a whole: its first thread shows them. */
 static int show_children(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
 {
@@ -299,6 +339,9 @@ static unsigned int task_count(const struct pf_node *dir)
 	{ .pe_name = "maps", .pe_mode = S_IFREG | 0444, .pe_flags = PE_LOOK, \
 	  .pe_show = pf_show_maps }, \
 	SHOW("mounts", 0444, show_mounts), \
+	SHOW("oom_score", 0444, show_oom_score), \
+	{ .pe_name = "oom_score_adj", .pe_mode = S_IFREG | 0644, .pe_show = show_oom_adj, \
+	  .pe_store = store_oom_adj }, \
 	{ .pe_name = "pagemap", .pe_mode = S_IFREG | 0400, .pe_flags = PE_LOOK, \
 	  .pe_read = pf_read_pagemap }, \
 	{ .pe_name = "personality", .pe_mode = S_IFREG | 0400, .pe_flags = PE_LOOK, \

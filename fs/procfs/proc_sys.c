@@ -200,15 +200,8 @@ static int store_drop_caches(const struct pf_node *n, char *text, size_t len)
 	return err;
 }
 
-/* Mode 0: only requests that memory could never satisfy are refused (mm/map.c). */
-static void text_overcommit(struct statbuf *sb)
-{
-	stat_printf(sb, "0\n");
-}
-
 static const struct pf_entry vm_entries[] = {
 	{ .pe_name = "drop_caches", .pe_mode = S_IFREG | 0200, .pe_store = store_drop_caches },
-	PE_TEXT("overcommit_memory", text_overcommit),
 };
 
 static const struct pf_dir vm_dir = {

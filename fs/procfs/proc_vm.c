@@ -172,5 +172,5 @@ void pf_status_vm(struct statbuf *sb, struct vmspace *vm)
 	show_kb(sb, "VmStk", vc.vc_stack);
 	show_kb(sb, "VmExe", vc.vc_text);
 	show_kb(sb, "VmPTE", vc.vc_tables);
-	show_kb(sb, "VmSwap", 0);
+	show_kb(sb, "VmSwap", vc.vc_swapped);
 }

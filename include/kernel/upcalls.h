@@ -98,6 +98,8 @@ unsigned long cache_reclaim(unsigned long n);
  * else is about to give memory back. Sleeps a little.
  */
 bool oom_kill(void);
+/* fs/procfs -> the same: pages that the death of p would give back. proctree_lock held. */
+u64 oom_badness(struct proc *p);
 
 /* Signal sets of a thread and what its process ignores and catches, for fs/procfs. */
 struct sigreport {

@@ -102,6 +102,7 @@ struct proc {
 	bool p_no_new_privs;		/* [o] prctl: exec gives no privileges */
 	u32 p_persona;			/* [o] personality(2) */
 	int p_nice;			/* [p] */
+	int p_oom_adj;			/* [a] oom_score_adj: -1000 to 1000 */
 	char p_name[16];		/* [p] of the leader, for ps after death */
 };
 

@@ -119,6 +119,7 @@ static void inherit(struct proc *p, struct proc *parent)
 	p->p_dumpable = parent->p_dumpable;
 	p->p_no_new_privs = parent->p_no_new_privs;
 	p->p_persona = parent->p_persona;
+	p->p_oom_adj = parent->p_oom_adj;
 	p->p_no_tty = parent->p_no_tty;
 }
 

@@ -15,6 +15,7 @@
 #include "kernel/x86/cpu.h"
 #include "mm/page.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 #include "mm/uaccess.h"
 
 static struct spinlock uts_lock = SPINLOCK_INIT("uts", RANK_LEAF);
@@ -97,6 +98,8 @@ long sys_sysinfo(struct sysinfo __user *info)
 		.totalram = page_total() * PAGE_SIZE,
 		.freeram = page_free_count() * PAGE_SIZE,
 		.sharedram = tmpfs_total_pages() * PAGE_SIZE,
+		.totalswap = swap_total_pages() * PAGE_SIZE,
+		.freeswap = swap_free_pages() * PAGE_SIZE,
 		.mem_unit = 1,
 	};
 	struct proc *p;
