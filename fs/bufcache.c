@@ -159,6 +159,15 @@ int buf_get(struct blkdev *bd, u64 blockno, u32 size, struct buf **out)
 	return buf_make(bd, blockno, size, pg, out);
 }
 
+void buf_readahead(struct blkdev *bd, u64 blockno, u32 size, unsigned int n)
+{
+	u64 from = blockno * size >> PAGE_SHIFT;
+
+	if (n)
+		vm_object_start_read(&bd->bd_vnode->v_object, from,
+				     (((blockno + n) * size - 1) >> PAGE_SHIFT) - from + 1);
+}
+
 void buf_hold(struct buf *b)
 {
 	int old = atomic_fetch_add(&b->b_ref, 1);

@@ -120,6 +120,16 @@ ssize_t pagecache_read(struct vnode *vn, struct uio *u, struct vm_ra *ra)
 	return asked > u->u_resid ? (ssize_t)(asked - u->u_resid) : err;
 }
 
+int pagecache_getpage(struct file *f, u64 index, u64 want, struct page **out)
+{
+	struct vnode *vn = f->f_vnode;
+
+	*out = vm_object_lookup(&vn->v_object, index);
+	if (vn->v_ops->vo_bmap)
+		vm_readahead(&vn->v_object, &f->f_ra, index, want, *out != NULL);
+	return *out ? 0 : vm_object_getpage(&vn->v_object, index, out);
+}
+
 /* Blocks for n bytes of a page, before they are changed. */
 static int reserve(struct vm_object *vo, u64 offset, size_t n)
 {

@@ -22,6 +22,11 @@ extern const struct file_ops pagecache_file_ops;
  * it (POSIX 2.9.7).
  */
 ssize_t pagecache_read(struct vnode *vn, struct uio *u, struct vm_ra *ra);
+/*
+ * Page index of f's file for reading, with a reference; read ahead as for a read(2) of want pages.
+ * -EIO, -ENOMEM.
+ */
+int pagecache_getpage(struct file *f, u64 index, u64 want, struct page **out);
 ssize_t pagecache_write(struct vnode *vn, struct uio *u);
 /* O_DIRECT: past the pages where that can be; -EINVAL: not aligned. */
 ssize_t pagecache_write_direct(struct vnode *vn, struct uio *u);

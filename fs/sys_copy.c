@@ -34,6 +34,7 @@ static ssize_t copy_source(struct copy *c, size_t n, struct page **pg, u8 **data
 {
 	struct vnode *vn = c->c_in->f_vnode;
 	size_t skip = c->c_in_pos & (PAGE_SIZE - 1);
+	u64 want = DIV_ROUND_UP(skip + n, PAGE_SIZE);
 	s64 size;
 	int err;
 
@@ -46,7 +47,7 @@ static ssize_t copy_source(struct copy *c, size_t n, struct page **pg, u8 **data
 	size = READ_ONCE(vn->v_size);
 	if ((s64)c->c_in_pos >= size)
 		return 0;
-	err = vm_object_getpage(&vn->v_object, c->c_in_pos >> PAGE_SHIFT, pg);
+	err = pagecache_getpage(c->c_in, c->c_in_pos >> PAGE_SHIFT, want, pg);
 	if (err)
 		return err;
 	*data = (u8 *)page_to_virt(*pg) + skip;

@@ -81,8 +81,9 @@ void vm_object_start_read(struct vm_object *vo, u64 first, u64 n)
 
 		if (!want)
 			continue;
-		/* Nobody needs these pages yet: none is worth waiting for memory. */
-		while (got < want && (pages[got] = page_alloc(0, ALLOC_NOWAIT)))
+		/* Nobody needs these pages yet: only a few are worth waiting for memory. */
+		while (got < want &&
+		       (pages[got] = page_alloc(0, got ? ALLOC_NOWAIT : ALLOC_WAIT)))
 			got++;
 		if (!got)
 			return;
