@@ -17,6 +17,7 @@
 
 #define NVECTORS	256
 #define MAX_HANDLERS	32
+#define STORM		100000		/* interrupts in a row that nobody claims */
 
 struct irq_action {
 	irq_handler ia_fn;		/* [I] */
@@ -29,6 +30,7 @@ static struct spinlock irq_lock = SPINLOCK_INIT("irq", RANK_LEAF);
 static struct irq_action actions[MAX_HANDLERS];	/* [irq_lock] */
 static unsigned int nactions;			/* [irq_lock] */
 static struct irq_action *chains[NVECTORS];	/* [irq_lock] to write */
+static u32 unclaimed[NVECTORS];			/* in a row; about right is good enough */
 
 int irq_request_vector(unsigned int vec, irq_handler fn, void *arg, const char *name)
 {
@@ -63,6 +65,21 @@ int irq_request_gsi(unsigned int gsi, bool level, bool active_low,
 	return vec < 0 ? vec : irq_request_vector((unsigned int)vec, fn, arg, name);
 }
 
+/* A line that stays up without a device to satisfy would keep this CPU busy for ever. */
+static __cold void note_unclaimed(unsigned int vec)
+{
+	u32 n = unclaimed[vec] + 1;
+
+	unclaimed[vec] = n;
+	if (this_cpu(percpu_irq_counts[vec]) == 1)
+		printk(KERN_DEBUG "irq: nobody claims vector %u\n", vec);
+	if (n != STORM)
+		return;
+	irqchip_mask(vec);
+	printk(KERN_ERR "irq: vector %u (%s) masked: %u interrupts that nobody claims\n", vec,
+	       chains[vec] ? chains[vec]->ia_name : "no handler", n);
+}
+
 void irq_dispatch(unsigned int vec, struct trapframe *tf)
 {
 	struct irq_action *ia;
@@ -72,8 +89,10 @@ void irq_dispatch(unsigned int vec, struct trapframe *tf)
 	trace(TRACE_IRQ, vec, 0, 0, 0);
 	for (ia = smp_load_acquire(&chains[vec]); ia; ia = ia->ia_next)
 		mine |= ia->ia_fn(ia->ia_arg);
-	if (unlikely(!mine) && this_cpu(percpu_irq_counts[vec]) == 1)
-		printk(KERN_DEBUG "irq: nobody claims vector %u\n", vec);
+	if (unlikely(!mine))
+		note_unclaimed(vec);
+	else if (unlikely(unclaimed[vec]))
+		unclaimed[vec] = 0;
 }
 
 const char *irq_stat(unsigned int vec, unsigned int cpu, u64 *count)

@@ -46,7 +46,7 @@ void irqchip_init(bool use_lapic)
 		if (acpi.has_madt)
 			lapic_disable();
 		desc_alias_vector(PIC_VECTOR_BASE, VEC_TIMER);
-		pic_unmask(0);
+		pic_set_mask(0, false);
 		return;
 	}
 	lapic_init();
@@ -121,19 +121,29 @@ int irqchip_route_isa(unsigned int isa_irq)
 	return irqchip_route_gsi(o->ao_gsi, o->ao_level, o->ao_active_low);
 }
 
-void irqchip_unmask(unsigned int vec)
+static void set_mask(unsigned int vec, bool masked)
 {
 	irqflags_t f;
 
 	KASSERT(vec >= VEC_IRQ_BASE && vec < VEC_IRQ_END);
 	if (with_apic) {
 		if (vectors[vec].ve_kind == VECTOR_GSI)
-			ioapic_set_mask(vectors[vec].ve_gsi, false);
+			ioapic_set_mask(vectors[vec].ve_gsi, masked);
 		return;
 	}
 	f = irq_save();
-	pic_unmask(vec - PIC_VECTOR_BASE);
+	pic_set_mask(vec - PIC_VECTOR_BASE, masked);
 	irq_restore(f);
+}
+
+void irqchip_unmask(unsigned int vec)
+{
+	set_mask(vec, false);
+}
+
+void irqchip_mask(unsigned int vec)
+{
+	set_mask(vec, true);
 }
 
 void irqchip_eoi(unsigned int vec)

@@ -25,6 +25,7 @@ void irqchip_init_cpu(void);		/* every further CPU */
 int irqchip_route_isa(unsigned int isa_irq);
 int irqchip_route_gsi(unsigned int gsi, bool level, bool active_low);
 void irqchip_unmask(unsigned int vec);
+void irqchip_mask(unsigned int vec);	/* any context; an MSI's vector has no mask */
 void irqchip_eoi(unsigned int vec);
 /* True for vec if no device asked for it (SDM vol. 3, 11.9; 8259A data sheet): no EOI is due. */
 bool irqchip_is_spurious(unsigned int vec);

@@ -41,11 +41,14 @@ void pic_init(void)
 	write_masks();
 }
 
-void pic_unmask(unsigned int irq)
+void pic_set_mask(unsigned int irq, bool masked)
 {
 	KASSERT(irq < PIC_IRQS);
-	pic_masked &= (u16)~(1u << irq);
-	if (irq >= 8)
+	if (masked)
+		pic_masked |= (u16)(1u << irq);
+	else
+		pic_masked &= (u16)~(1u << irq);
+	if (irq >= 8 && !masked)
 		pic_masked &= (u16)~(1u << PIC_CASCADE);
 	write_masks();
 }

@@ -12,7 +12,7 @@
 #define PIC_CASCADE	2
 
 void pic_init(void);			/* remapped, all masked */
-void pic_unmask(unsigned int irq);
+void pic_set_mask(unsigned int irq, bool masked);
 void pic_eoi(unsigned int irq);
 /* IRQ 7 or 15 that nobody asked for; acknowledges what must be. */
 bool pic_is_spurious(unsigned int irq);
