@@ -339,6 +339,8 @@ class Jobs(Shell):
         lines = self.t.run("jobs")
         self.assertRegex(lines[0], r"^\[1\]- +Running +sleep 81")
         self.assertRegex(lines[1], r"^\[2\]\+ +Running +sleep 82")
+        # Until they have executed sleep they go by the shell's name.
+        self.wait_until(lambda: self.t.living("sleep") == 2)
         # The prompt behind the command may report it already, or the next one.
         said = self.t.run("kill %1")
         self.wait_until(lambda: self.t.living("sleep") == 1)
