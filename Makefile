@@ -135,72 +135,11 @@ $(eval $(call kernel_variant,$(O)/ubsan,-DCONFIG_DEBUG=1 -fsanitize=undefined \
 iso: $(K)/cutaway.iso
 kernels: $(O)/cutaway.elf $(O)/debug/cutaway.elf $(O)/ubsan/cutaway.elf
 
-# ---- user programs and the boot archive -------------------------------------
+include user/rules.mk
 
-# user/NAME.c and user/NAME/main.c with its neighbours become /bin/NAME (init:
-# /sbin/init), tests/guest/NAME.c becomes /tests/NAME. user/lib is linked to
-# all, tests/guest/lib to the tests.
-U	:= $(O)/user
-UFLAGS	= -std=gnu11 -g -O2 -Wall -Wextra -Werror -static -fno-pie -no-pie \
-	  -fno-omit-frame-pointer -iquote user/lib
-UPROGS	:= $(sort $(patsubst user/%.c,%,$(wildcard user/*.c)) \
-	   $(patsubst user/%/main.c,%,$(wildcard user/*/main.c)))
-TPROGS	:= $(sort $(patsubst tests/guest/%.c,%,$(wildcard tests/guest/*.c)))
-UBINS	:= $(UPROGS:%=$(U)/bin/%)
-TBINS	:= $(TPROGS:%=$(U)/tests/%)
-obj_of	= $(patsubst %.c,$(U)/obj/%.o,$(sort $(wildcard $(1))))
-ULIB	:= $(call obj_of,user/lib/*.c)
-TLIB	:= $(call obj_of,tests/guest/lib/*.c)
+# ---- what one asks for ------------------------------------------------------
 
-$(U)/obj/%.o: %.c Makefile | $(TOOLS)
-	$(call do,MUSL,$(MUSL) $(UFLAGS) -MMD -MP -c -o $@ $<)
-# Linked with debug information for GDB; the guest gets the stripped copy.
-$(patsubst $(U)/%,$(U)/debug/%,$(UBINS) $(TBINS)):
-	@mkdir -p $(@D)
-	$(Q)$(MUSL) $(UFLAGS) -o $@ $^ -pthread
-$(UBINS) $(TBINS): $(U)/%: $(U)/debug/%
-	@mkdir -p $(@D)
-	$(Q)$(CROSS_COMPILE)strip -o $@ $<
-
-$(foreach p,$(UPROGS),$(eval $(U)/debug/bin/$(p): \
-	$(call obj_of,user/$(p).c user/$(p)/*.c) $(ULIB)))
-$(foreach p,$(TPROGS),$(eval $(U)/debug/tests/$(p): \
-	$(call obj_of,tests/guest/$(p).c) $(TLIB) $(ULIB)))
--include $(patsubst %.o,%.d,$(call obj_of,user/*.c user/*/*.c tests/guest/*.c) $(TLIB))
-user: $(UBINS) $(TBINS)
-
-# Each program's name in the guest; another list asks for another archive.
-GUEST	:= $(foreach p,$(UPROGS),/$(if $(filter init,$(p)),s)bin/$(p)=$(U)/bin/$(p)) \
-	   $(foreach p,$(TPROGS),/tests/$(p)=$(U)/tests/$(p))
-$(U)/programs: FORCE
-	@mkdir -p $(@D)
-	@echo '$(GUEST)' | cmp -s - $@ || echo '$(GUEST)' > $@
-$(O)/initrd.cpio: $(UBINS) $(TBINS) $(U)/programs $(shell find user/rootfs tests/guest/scripts) \
-		scripts/layout.list scripts/mkcpio.py scripts/lib/cpio.py | $(TOOLS)
-	$(Q)$(BUSYBOX) --list | sed 's|.*|link /bin/& busybox|' > $(O)/applets.list
-	$(call do,CPIO,$(PYTHON) scripts/mkcpio.py -o $@ --list $(O)/applets.list \
-		--list scripts/layout.list --tree user/rootfs:/ \
-		--tree tests/guest/scripts:/tests/scripts /bin/busybox=$(BUSYBOX) $(GUEST))
-
-# ---- tests ------------------------------------------------------------------
-
-# tests/unit/NAME.c is one program. It includes the sources that it tests, or
-# names more in a line "unit-sources: kernel/lib/fmt.c ..." of its head comment.
-# tests/unit/shim/ comes first on the include path; tests/unit/lib is linked in.
-UNITS	:= $(patsubst tests/unit/%.c,$(O)/unit/%,$(sort $(wildcard tests/unit/*.c)))
-HFLAGS	= -std=gnu11 -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined \
-	  -fno-sanitize-recover=all -fno-omit-frame-pointer -DCUTAWAY_HOST=1 \
-	  -iquote tests/unit/shim -iquote . -Iinclude
-unit_sources = $(1) $(shell sed -n 's/.*unit-sources: *\([^*]*\).*/\1/p' $(1)) \
-	$(sort $(wildcard tests/unit/lib/*.c))
-
-$(O)/unit/obj/%.o: %.c Makefile | $(TOOLS)
-	$(call do,HOSTCC,$(HOSTCC) $(HFLAGS) -MMD -MP -c -o $@ $<)
-$(UNITS):
-	$(Q)$(HOSTCC) $(HFLAGS) -o $@ $^ -pthread
-$(foreach u,$(UNITS),$(eval $(u): $(patsubst %.c,$(O)/unit/obj/%.o,\
-	$(call unit_sources,$(u:$(O)/%=tests/%.c)))))
--include $(shell find $(O)/unit/obj -name '*.d' 2>/dev/null)
+include tests/unit/rules.mk
 
 unit: $(UNITS)
 	@$(PYTHON) tests/run_all.py unit
