@@ -142,6 +142,10 @@ int ext2_truncate(struct vnode *vn, s64 size);
 /* Free all blocks from size on, in handles of its own. */
 int ext2_free_from(struct vnode *vn, s64 size);
 
+/* space.c */
+s64 ext2_seek_data(struct vnode *vn, s64 off, bool hole);
+int ext2_fallocate(struct vnode *vn, int mode, s64 off, s64 end);
+
 /* alloc.c */
 struct ext2_group *ext2_group(struct ext2 *fs, u32 group, struct buf **b);
 bool ext2_block_ok(const struct ext2 *fs, u32 block, u32 n);

@@ -353,27 +353,30 @@ static int inode_fill(struct handle *h, struct vnode *dir, struct vnode *vn, u32
 int ext2_inode_new(struct handle *h, struct vnode *dir, u32 mode, u64 rdev, struct vnode **out)
 {
 	struct ext2 *fs = ext2_of(dir);
+	struct vnode *vn;
 	bool fresh = false;
 	u32 ino;
 	int err = ext2_alloc_inode(h, dir, mode, &ino);
 
 	if (err)
 		return err;
-	err = vnode_find(dir->v_sb, ino, out, &fresh);
+	err = vnode_find(dir->v_sb, ino, &vn, &fresh);
 	if (!err && !fresh) {
-		vnode_put(*out);
+		vnode_put(vn);
 		return ext2_error(fs, "inode %u is in use, but not in its bitmap", ino);
 	}
 	if (!err) {
-		err = inode_fill(h, dir, *out, mode, rdev);
+		err = inode_fill(h, dir, vn, mode, rdev);
 		if (err)
-			vnode_fail(*out);
-		else
-			vnode_ready(*out);
+			vnode_fail(vn);
 	}
-	if (err)
+	if (err) {
 		(void)ext2_free_inode(h, fs, ino, S_ISDIR(mode));
-	return err;
+		return err;
+	}
+	vnode_ready(vn);
+	*out = vn;
+	return 0;
 }
 
 /* One file less for the block of extended attributes. */

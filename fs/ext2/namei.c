@@ -390,4 +390,6 @@ const struct vnode_ops ext2_file_vops = {
 	.vo_inactive = ext2_inactive,
 	.vo_bmap = ext2_bmap,
 	.vo_fsync = ext2_fsync,
+	.vo_fallocate = ext2_fallocate,
+	.vo_seek_data = ext2_seek_data,
 };

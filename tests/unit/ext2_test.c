@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unit-sources: fs/ext2/alloc.c fs/ext2/bmap.c fs/ext2/dir.c fs/ext2/dirindex.c fs/ext2/inode.c fs/ext2/journal.c fs/ext2/journal_commit.c fs/ext2/journal_replay.c fs/ext2/namei.c fs/ext2/orphan.c fs/ext2/super.c fs/ext2/truncate.c kernel/lib/string.c kernel/lib/bitmap.c kernel/lib/hash.c kernel/lib/radix.c kernel/lib/fmt.c tests/unit/ext2/host.c
+ * unit-sources: fs/ext2/alloc.c fs/ext2/bmap.c fs/ext2/dir.c fs/ext2/dirindex.c fs/ext2/inode.c fs/ext2/journal.c fs/ext2/journal_commit.c fs/ext2/journal_replay.c fs/ext2/namei.c fs/ext2/orphan.c fs/ext2/space.c fs/ext2/super.c fs/ext2/truncate.c kernel/lib/string.c kernel/lib/bitmap.c kernel/lib/hash.c kernel/lib/radix.c kernel/lib/fmt.c tests/unit/ext2/host.c
  *
  * fs/ext2 on images that mke2fs makes, with every block size, with and without
  * a journal; e2fsck says after each test whether they are still whole.
@@ -267,6 +267,106 @@ static void test_orphan(void)
 	end();
 }
 
+/* Holes are found, and filled with zeros. */
+static void test_holes(void)
+{
+	struct vnode *vn;
+	u8 *buf = unit_alloc(100000), *zeros = unit_alloc(100000);
+
+	begin();
+	CHECK_EQ(host_create(sb, "h", S_IFREG | 0644, NULL), 0);
+	write_file("h", 50000, 1000, 1);
+	CHECK_EQ(host_lookup(sb, "h", &vn), 0);
+	CHECK_EQ(ext2_seek_data(vn, 0, true), 0);
+	CHECK_EQ(ext2_seek_data(vn, 10, false),
+		 round_down(50000u, ext2_of(vn)->fs_bsize));
+	CHECK_EQ(ext2_seek_data(vn, 50500, true), 51000);
+	CHECK_EQ(ext2_fallocate(vn, 1, 51000, 60000), -EOPNOTSUPP);
+	CHECK_EQ(ext2_fallocate(vn, 0, 100, 100000), 0);
+	CHECK_EQ(vn->v_size, 100000);
+	CHECK_EQ(ext2_seek_data(vn, 0, true), 100000);
+	CHECK_EQ(ext2_fallocate(vn, 0, 0, 1ul << 30), -ENOSPC);
+	CHECK_EQ(vn->v_size, 100000);
+	vnode_put(vn);
+	host_umount(sb);
+	CHECK(clean());
+	CHECK_EQ(host_mount(0, &sb), 0);
+	check_file("h", 50000, 1000, 1);
+	CHECK_EQ(host_lookup(sb, "h", &vn), 0);
+	CHECK_EQ(host_read(vn, 51000, buf, 49000), 49000);
+	CHECK(memcmp(buf, zeros, 49000) == 0);
+	vnode_put(vn);
+	unit_free(buf);
+	unit_free(zeros);
+	end();
+}
+
+/* An error of the disk: whoever asked hears of it, and nothing else happens. */
+static void test_errors(void)
+{
+	for (long n = 1; n < 60; n += 3) {
+		begin();
+		host_disk.hd_fail_write = n % 30 ? n % 30 : 1;
+		host_disk.hd_fail_read = n >= 30 ? n - 29 : 0;
+		(void)host_create(sb, "d", S_IFDIR | 0755, NULL);
+		(void)host_create(sb, "d/f", S_IFREG | 0644, NULL);
+		(void)ext2_sync(sb, true);
+		(void)host_unlink(sb, "d/f");
+		(void)host_unlink(sb, "d");
+		(void)ext2_sync(sb, true);
+		host_disk.hd_fail_write = host_disk.hd_fail_read = 0;
+		host_umount(sb);
+		CHECK_EQ(host_objects(), 0);
+		/* With a journal nothing is lost but what was not committed. */
+		if (strstr(format->options, "-j")) {
+			CHECK_EQ(host_mount(0, &sb), 0);
+			host_umount(sb);
+			CHECK(clean());
+		}
+	}
+}
+
+/* Any bytes for metadata: refused or reported, nothing worse. */
+static void test_hostile(void)
+{
+	u8 *good, buf[100];
+	size_t size;
+
+	begin();
+	CHECK_EQ(host_create(sb, "d", S_IFDIR | 0755, NULL), 0);
+	CHECK_EQ(host_create(sb, "d/f", S_IFREG | 0644, NULL), 0);
+	write_file("d/f", 0, 400000, 1);
+	host_umount(sb);
+	size = host_disk.hd_size;
+	good = unit_alloc(size);
+	memcpy(good, host_disk.hd_data, size);
+	for (int i = 0; i < 300; i++) {
+		struct vnode *vn;
+
+		host_disk_load(good, size);
+		for (int k = 0; k < 40; k++) {
+			/* Most of what counts lies in front. */
+			u64 at = 1024 + unit_below(k % 4 ? 300 * 1024 : size - 1024);
+
+			host_disk.hd_data[at] = (u8)unit_rand();
+		}
+		if (host_mount(0, &sb))
+			continue;
+		if (host_lookup(sb, "d/f", &vn) == 0) {
+			if (vnode_is_reg(vn)) {
+				(void)host_read(vn, 0, buf, 100);
+				(void)host_write(vn, 100000, "x", 1);
+			}
+			vnode_put(vn);
+		}
+		(void)host_create(sb, "d/g", S_IFREG | 0644, NULL);
+		(void)host_unlink(sb, "d/f");
+		(void)host_rename(sb, "d/g", "h", false);
+		host_umount(sb);
+	}
+	unit_free(good);
+}
+
 static void run(void (*test)(void), const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
@@ -288,6 +388,9 @@ int main(void)
 	run(test_space, "space");
 	run(test_large_dir, "large directory");
 	run(test_orphan, "orphan");
+	run(test_holes, "holes");
+	run(test_errors, "disk errors");
+	run(test_hostile, "hostile images");
 	snprintf(command, sizeof(command), "rm -f %s %s.log", image_name, image_name);
 	(void)!system(command);
 	return unit_end();

@@ -14,7 +14,7 @@
 #include "kernel/lib/hash.h"
 #include "mm/slab.h"
 
-#define FRAMES	16384
+#define FRAMES	32768
 
 struct host_disk host_disk;
 static long objects;
@@ -670,6 +670,8 @@ ssize_t host_write(struct vnode *vn, u64 off, const void *buf, size_t n)
 		struct page *pg;
 		int err = vm_object_getpage(&vn->v_object, at / PAGE_SIZE, &pg);
 
+		if (err)
+			return done ? (ssize_t)done : err;
 		to = at + part;
 		while (!err && from < to) {
 			struct blkrun run;
@@ -827,6 +829,16 @@ void vnode_touch(struct vnode *vn, bool atime, bool mtime, bool ctime)
 	if (ctime)
 		vn->v_ctime = now;
 	ext2_inode_touched(vn);
+}
+
+void sched_relax(void)
+{
+}
+
+bool signal_pending_slow(struct thread *t)
+{
+	(void)t;
+	return false;
 }
 
 void vnode_init_owner(struct vnode *vn, const struct vnode *dir)
