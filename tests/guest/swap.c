@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * swap.c - swapon, swapoff, and pages that go out and come back. Needs a privileged process and
+ * a disk of at least 8 MiB that may be written over: $TEST_DISK, or /dev/ram0 on Cutaway
+ * (kernel word ramdisk=16). Else all is skipped.
+ *
+ * Helpers for the suite "pressure": sort MIB sorts so much memory, eat MIB touches it.
+ */
+#define _GNU_SOURCE
+#include "lib/util.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define MIB		(1UL << 20)
+#define SLOTS		2048		/* with the header: 8 MiB */
+#define MADV_PAGEOUT_	21
+
+static const char *disk(void)
+{
+	const char *name = getenv("TEST_DISK");
+	struct utsname u;
+	struct stat st;
+
+	if (geteuid() != 0)
+		SKIP("needs root");
+	if (!name) {
+		OK(uname(&u));
+		name = "/dev/ram0";
+		if (!strstr(u.release, "cutaway") || stat(name, &st))
+			SKIP("no disk to swap to");
+	}
+	return name;
+}
+
+/* What mkswap(8) writes; bad slots 5, 6 and 7. */
+static void make_swap(const char *magic, uint32_t version, uint32_t last)
+{
+	static uint32_t page[PAGE / 4];
+	int fd = OK(open(disk(), O_WRONLY | O_CLOEXEC));
+
+	memset(page, 0, sizeof(page));
+	page[256] = version;
+	page[257] = last;
+	page[258] = 3;
+	for (uint32_t i = 0; i < 3; i++)
+		page[384 + i] = 5 + i;
+	memcpy((char *)page + PAGE - 10, magic, 10);
+	CHECK_EQ(pwrite(fd, page, PAGE, 0), PAGE);
+	OK(fsync(fd));
+	close(fd);
+}
+
+static void start(void)
+{
+	make_swap("SWAPSPACE2", 1, SLOTS - 1);
+	OK(swapon(disk(), 0));
+}
+
+static void stop(void)
+{
+	OK(swapoff(disk()));
+}
+
+static char *make(size_t pages)
+{
+	char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(p != MAP_FAILED);
+	for (size_t i = 0; i < pages; i++) {
+		memset(p + i * PAGE, (int)i, PAGE);
+		*(size_t *)(p + i * PAGE) = i * 12345;
+	}
+	return p;
+}
+
+static void check(const char *p, size_t pages)
+{
+	for (size_t i = 0; i < pages; i++) {
+		CHECK_EQ(*(const size_t *)(p + i * PAGE), i * 12345);
+		CHECK_EQ(p[i * PAGE + PAGE - 1], (char)i);
+	}
+}
+
+/* How many of the pages are in swap, by pagemap. */
+static size_t swapped(const void *p, size_t pages)
+{
+	int fd = OK(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	size_t n = 0;
+
+	for (size_t i = 0; i < pages; i++) {
+		uint64_t word;
+
+		CHECK_EQ(pread(fd, &word, 8, (off_t)(((uintptr_t)p / PAGE + i) * 8)), 8);
+		n += word >> 62 & 1;
+		CHECK(word >> 62 != 3);
+	}
+	close(fd);
+	return n;
+}
+
+/* Out with as many as will go. */
+static void page_out(char *p, size_t pages)
+{
+	OK(madvise(p, pages * PAGE, MADV_PAGEOUT_));
+	CHECK(swapped(p, pages) > pages / 2);
+}
+
+static void errors(void)
+{
+	const char *name = disk();
+
+	CHECK_ERR(swapon("/nowhere", 0), ENOENT);
+	CHECK_ERR(swapon("/", 0), EINVAL);
+	CHECK_ERR(swapon(name, 1 << 30), EINVAL);
+	CHECK_ERR(swapoff(name), EINVAL);
+	make_swap("NOSWAPHERE", 1, SLOTS - 1);
+	CHECK_ERR(swapon(name, 0), EINVAL);
+	make_swap("SWAPSPACE2", 2, SLOTS - 1);
+	CHECK_ERR(swapon(name, 0), EINVAL);
+	make_swap("SWAPSPACE2", 1, 0xfffffff0);
+	CHECK_ERR(swapon(name, 0), EINVAL);
+	start();
+	CHECK_ERR(swapon(name, 0), EBUSY);
+	pid_t pid = xfork();
+	if (pid == 0) {
+		OK(setuid(65534));
+		CHECK_ERR(swapon(name, 0), EPERM);
+		CHECK_ERR(swapoff(name), EPERM);
+		_exit(0);
+	}
+	wait_ok(pid);
+	stop();
+}
+
+static void listed(void)
+{
+	char buf[1024] = "", name[64];
+	unsigned long size, used;
+	int prio, fd;
+
+	make_swap("SWAPSPACE2", 1, SLOTS - 1);
+	OK(swapon(disk(), SWAP_FLAG_PREFER | 77));
+	fd = OK(open("/proc/swaps", O_RDONLY | O_CLOEXEC));
+	CHECK(read(fd, buf, sizeof(buf) - 1) > 0);
+	close(fd);
+	CHECK_EQ(sscanf(strchr(buf, '\n') + 1, "%63s partition %lu %lu %d", name, &size, &used,
+			&prio), 4);
+	CHECK(strcmp(name, disk()) == 0);
+	/* Without the header and the bad ones. */
+	CHECK_EQ(size, (SLOTS - 1 - 3) * 4);
+	CHECK_EQ(prio, 77);
+	stop();
+}
+
+static void out_and_back(void)
+{
+	unsigned char vec;
+	char *p;
+
+	start();
+	p = make(1000);
+	for (int round = 0; round < 3; round++) {
+		page_out(p, 1000);
+		OK(mincore(p + 990 * PAGE, PAGE, &vec));
+		check(p, 1000);
+	}
+	/* Out again, and some of it never comes back. */
+	page_out(p, 1000);
+	OK(munmap(p, 100 * PAGE));
+	OK(madvise(p + 100 * PAGE, 100 * PAGE, MADV_DONTNEED));
+	for (int i = 100; i < 200; i++)
+		CHECK_EQ(p[i * PAGE + 9], 0);
+	OK(mprotect(p + 200 * PAGE, 100 * PAGE, PROT_NONE));
+	char *q = mremap(p + 300 * PAGE, 100 * PAGE, 100 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p);
+	CHECK(q == p);
+	for (size_t i = 0; i < 100; i++)
+		CHECK_EQ(*(size_t *)(p + i * PAGE), (i + 300) * 12345);
+	stop();
+	CHECK_EQ(swapped(p, 1000), 0);
+	OK(mprotect(p + 200 * PAGE, 100 * PAGE, PROT_READ));
+	for (size_t i = 200; i < 300; i++)
+		CHECK_EQ(*(size_t *)(p + i * PAGE), i * 12345);
+}
+
+static void swapoff_brings_back(void)
+{
+	start();
+	char *p = make(1200);
+	page_out(p, 1200);
+	stop();
+	CHECK_EQ(swapped(p, 1200), 0);
+	check(p, 1200);
+}
+
+/* One slot for all who share a page since fork; each comes to its own when it writes. */
+static void shared_by_fork(void)
+{
+	struct gate go;
+
+	start();
+	char *p = make(900);
+	gate_init(&go);
+	page_out(p, 900);
+	pid_t pid = xfork();
+	if (pid == 0) {
+		gate_wait(&go);
+		check(p, 900);
+		for (size_t i = 0; i < 900; i++)
+			p[i * PAGE + 50] = 'c';
+		page_out(p, 900);
+		for (size_t i = 0; i < 900; i++)
+			CHECK_EQ(p[i * PAGE + 50], 'c');
+		_exit(0);
+	}
+	check(p, 450);
+	page_out(p, 900);
+	gate_open(&go);
+	wait_ok(pid);
+	check(p, 900);
+	for (size_t i = 0; i < 900; i++)
+		CHECK_EQ(p[i * PAGE + 50], (char)i);
+	stop();
+}
+
+/* Pages that became shared while they were in memory, and go out from both sides. */
+static void cow_goes_out(void)
+{
+	struct gate out, go;
+
+	start();
+	char *p = make(800);
+	gate_init(&out);
+	gate_init(&go);
+	pid_t pid = xfork();
+	if (pid == 0) {
+		OK(madvise(p, 800 * PAGE, MADV_PAGEOUT_));
+		gate_open(&out);
+		gate_wait(&go);
+		check(p, 800);
+		_exit(0);
+	}
+	gate_wait(&out);
+	OK(madvise(p, 800 * PAGE, MADV_PAGEOUT_));
+	for (size_t i = 0; i < 800; i += 2)
+		p[i * PAGE + 70] = 'p';
+	gate_open(&go);
+	wait_ok(pid);
+	for (size_t i = 0; i < 800; i++)
+		CHECK_EQ(p[i * PAGE + 70], i % 2 ? (char)i : 'p');
+	stop();
+}
+
+/* ---- races: faults, page-out, fork, exit, all at the same memory ---- */
+
+static char *race_memory;
+static volatile int race_over;
+
+static void *race_fault(void *arg)
+{
+	size_t me = (size_t)arg, n = 0;
+
+	while (!race_over) {
+		for (size_t i = 0; i < 256; i++) {
+			volatile size_t *w = (volatile size_t *)(race_memory + i * PAGE) + 8 + me;
+
+			CHECK_EQ(*w, n);
+			*w = n + 1;
+		}
+		n++;
+	}
+	return NULL;
+}
+
+static void *race_out(void *arg)
+{
+	(void)arg;
+	while (!race_over)
+		OK(madvise(race_memory, 256 * PAGE, MADV_PAGEOUT_));
+	return NULL;
+}
+
+static void races(void)
+{
+	pthread_t t[3];
+	long long end = msec() + 3000;
+
+	start();
+	race_memory = make(256);
+	for (size_t i = 0; i < 256; i++)
+		memset(race_memory + i * PAGE + 64, 0, 64);
+	for (size_t i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, race_fault, (void *)i), 0);
+	CHECK_EQ(pthread_create(&t[2], NULL, race_out, NULL), 0);
+	while (msec() < end) {
+		pid_t pid = xfork();
+		if (pid == 0) {
+			for (size_t i = 0; i < 256; i++)
+				CHECK_EQ(*(size_t *)(race_memory + i * PAGE), i * 12345);
+			madvise(race_memory, 128 * PAGE, MADV_PAGEOUT_);
+			race_memory[0] = 1;
+			_exit(0);
+		}
+		wait_ok(pid);
+	}
+	race_over = 1;
+	for (int i = 0; i < 3; i++)
+		pthread_join(t[i], NULL);
+	for (size_t i = 0; i < 256; i++)
+		CHECK_EQ(*(size_t *)(race_memory + i * PAGE), i * 12345);
+	stop();
+}
+
+/* ---- helpers ---- */
+
+static void sort(uint32_t *a, long n)
+{
+	while (n > 1) {
+		uint32_t pivot = a[n / 2], swap;
+		long i = -1, j = n;
+
+		for (;;) {
+			while (a[++i] < pivot)
+				;
+			while (a[--j] > pivot)
+				;
+			if (i >= j)
+				break;
+			swap = a[i];
+			a[i] = a[j];
+			a[j] = swap;
+		}
+		sort(a, j + 1);
+		a += j + 1;
+		n -= j + 1;
+	}
+}
+
+static uint32_t *take(const char *mib, int flags, size_t *n)
+{
+	uint32_t *p;
+
+	*n = strtoul(mib, NULL, 10) * MIB / sizeof(*p);
+	p = mmap(NULL, *n * sizeof(*p), PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int help_sort(int argc, char **argv)
+{
+	uint32_t x = 1, sum = 0;
+	size_t n;
+	uint32_t *p = take(argc > 1 ? argv[1] : "1", 0, &n);
+
+	if (!p)
+		return 2;
+	for (size_t i = 0; i < n; i++) {
+		x = x * 1664525 + 1013904223;
+		p[i] = x;
+		sum += x;
+	}
+	sort(p, (long)n);
+	for (size_t i = 0; i < n; i++) {
+		if (i && p[i - 1] > p[i])
+			return 3;
+		sum -= p[i];
+	}
+	printf(sum ? "lost\n" : "sorted\n");
+	return sum != 0;
+}
+
+static int help_eat(int argc, char **argv)
+{
+	size_t n;
+	uint32_t *p = take(argc > 1 ? argv[1] : "1", MAP_NORESERVE, &n);
+
+	if (!p)
+		return 2;
+	for (size_t i = 0; i < n; i += PAGE / sizeof(*p))
+		p[i] = 1;
+	printf("eaten\n");
+	return 0;
+}
+
+static const struct tap_case cases[] = {
+	{ "errors", errors, 0 },
+	{ "listed", listed, 0 },
+	{ "out_and_back", out_and_back, 0 },
+	{ "swapoff_brings_back", swapoff_brings_back, 0 },
+	{ "shared_by_fork", shared_by_fork, 0 },
+	{ "cow_goes_out", cow_goes_out, 0 },
+	{ "races", races, 60 },
+};
+
+static const struct tap_helper helpers[] = {
+	{ "sort", help_sort },
+	{ "eat", help_eat },
+};
+
+TAP_MAIN_HELPERS(cases, helpers)
