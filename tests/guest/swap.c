@@ -325,7 +325,7 @@ static void races(void)
 static void sort(uint32_t *a, long n)
 {
 	while (n > 1) {
-		uint32_t pivot = a[n / 2], swap;
+		uint32_t pivot = a[(n - 1) / 2], swap;	/* not the last: see j + 1 */
 		long i = -1, j = n;
 
 		for (;;) {

@@ -23,6 +23,7 @@ import disktest
 import gdbpage
 import gdbtest
 import ktap
+import memtest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -722,6 +723,7 @@ SUITES = (
     Suite("disk", "block devices in memory, behind AHCI, with bad sectors", disks,
           ("--debug", "--smp", "2")),
     Suite("mem16", "the pipeline in 16 MiB", pipeline, ("--mem", "16")),
+    Suite("pressure", "more memory wanted than there is", memtest.pressure),
     Suite("keyboard", "scripts/run at a terminal", keyboard),
     Suite("diskerrors", "disks that fail, and that do not answer",
           disktest.errors),
