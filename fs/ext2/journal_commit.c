@@ -283,10 +283,13 @@ static void commit_end(struct commit *c, int err)
 	j->j_ops->jo_committed(j->j_fs, false);
 }
 
-/* jh's block is at home, and no running transaction has it. j_lock held. */
+/*
+ * jh's block is at home, and no running transaction has it, nor one that could not be
+ * committed. j_lock held.
+ */
 static bool at_home(const struct jhead *jh)
 {
-	return list_empty(&jh->jh_running) &&
+	return list_empty(&jh->jh_running) && list_empty(&jh->jh_commit) &&
 	       !(READ_ONCE(jh->jh_buf->b_state) & (BUF_DIRTY | BUF_BUSY | BUF_ERROR));
 }
 
@@ -401,7 +404,7 @@ static int write_home(struct journal *j, struct jtrans *t)
 {
 	struct buf *bufs[HOME_BATCH];
 
-	while (!list_empty(&t->t_bufs)) {
+	while (!list_empty(&t->t_bufs) && !j->j_error) {
 		bool busy;
 		u32 n = home_batch(j, t, bufs, &busy);
 		int err = 0;
@@ -416,7 +419,7 @@ static int write_home(struct journal *j, struct jtrans *t)
 		if (err)
 			return err;
 	}
-	return 0;
+	return j->j_error;
 }
 
 /* The log begins with the oldest transaction that is not at home. */

@@ -229,6 +229,11 @@ def ext2(report, *options):
                     f"{{ /tests/{test}; s=$?; umount /mnt; exit $s; }}",
                     timeout=120)
                 report.ktap(f"{test} {flags}", result)
+            for leaf in report.leaves:
+                # As on Linux: files of 16 GiB, links of one block.
+                if "-b 1024" in leaf.name and leaf.name.endswith(
+                        ("holes_are_zero", "long_link_target")):
+                    leaf.state = "skipped"
             whole(report, flags, image)
 
 

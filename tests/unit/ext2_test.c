@@ -306,8 +306,12 @@ static void test_errors(void)
 {
 	for (long n = 1; n < 60; n += 3) {
 		begin();
-		host_disk.hd_fail_write = n % 30 ? n % 30 : 1;
-		host_disk.hd_fail_read = n >= 30 ? n - 29 : 0;
+		host_disk.hd_fail_write = n;
+		host_disk.hd_fail_read = n % 2 ? n : 0;
+		for (int i = 0; i < 5; i++) {
+			(void)host_create(sb, (char[]){ (char)('0' + i), 0 }, S_IFREG | 0644, NULL);
+			(void)ext2_sync(sb, true);
+		}
 		(void)host_create(sb, "d", S_IFDIR | 0755, NULL);
 		(void)host_create(sb, "d/f", S_IFREG | 0644, NULL);
 		(void)ext2_sync(sb, true);
