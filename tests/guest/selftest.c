@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +127,9 @@ static void leak(void)
 {
 	if (access("/proc/counts", R_OK))
 		SKIP("no /proc/counts");
+	struct statfs st;
+	if (statfs("/", &st) == 0 && st.f_type != 0x01021994 /* TMPFS_MAGIC */)
+		SKIP("on a disk, caches hold more than files need");
 	expect("hidden_leaks", 1, "\nnot ok 1 hidden_leaks\n");
 	OK(unlink(LEAK_FILE));
 	CHECK(strstr(output, "# leak: vnodes ") != NULL);
