@@ -343,7 +343,7 @@ static int fault_object(struct fault *f, pte_t *pte)
 /* ---- swap -------------------------------------------------------------------- */
 
 /* The entry e stands for a page in swap. */
-static int fault_swap(struct fault *f, pte_t *pte, pte_t e)
+static __noinline int fault_swap(struct fault *f, pte_t *pte, pte_t e)
 {
 	struct vmspace *vm = f->f_vm;
 	struct page *pg = NULL;
