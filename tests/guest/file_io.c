@@ -155,14 +155,19 @@ static void holes_are_zero(void)
 	CHECK_EQ(pread(fd, buf, sizeof(buf), 0), 40003);
 	CHECK(zeroes(buf, 40000));
 	CHECK(!memcmp(buf + 40000, "end", 3));
-	/* A terabyte of hole takes no room. */
-	OK(pwrite(fd, "x", 1, 1LL << 40));
+	/* A terabyte of hole takes no room; 8 GiB where files cannot be so large. */
+	off_t far = 1LL << 40;
+	if (pwrite(fd, "x", 1, far) < 0) {
+		CHECK_EQ(errno, EFBIG);
+		far = 1LL << 33;
+		OK(pwrite(fd, "x", 1, far));
+	}
 	OK(fstat(fd, &st));
-	CHECK_EQ(st.st_size, (1LL << 40) + 1);
+	CHECK_EQ(st.st_size, far + 1);
 	CHECK(st.st_blocks < 1000);
-	CHECK_EQ(pread(fd, buf, 4096, 1LL << 39), 4096);
+	CHECK_EQ(pread(fd, buf, 4096, far / 2), 4096);
 	CHECK(zeroes(buf, 4096));
-	CHECK_EQ(pread(fd, buf, 4096, 1LL << 40), 1);
+	CHECK_EQ(pread(fd, buf, 4096, far), 1);
 }
 
 static void offset_limits(void)
