@@ -20,7 +20,7 @@
 #include "mm/slab.h"
 
 #define INDEX_MIN_BLOCKS	8
-#define INDEX_MAX_SLOTS		(1u << 19)	/* 4 MiB, the most that kmalloc() has */
+#define INDEX_MAX_SLOTS		(1u << 18)	/* 2 MiB and the head, as much as kmalloc() has */
 
 struct dirindex {
 	u32 di_mask;			/* number of slots - 1 */
@@ -91,14 +91,14 @@ static int make_index(struct vnode *dir)
 
 	if (blocks < INDEX_MIN_BLOCKS)
 		return -EAGAIN;
-	/* Twice the names of 16 characters, with as much room again. */
-	while (slots < (u64)dir->v_size / 12 && slots < INDEX_MAX_SLOTS)
+	/* Twice as many as there are names, if all are as short as can be. */
+	while (slots < (u64)dir->v_size / 6 && slots < INDEX_MAX_SLOTS)
 		slots *= 2;
 	di = kmalloc(sizeof(*di) + (slots - 1) * sizeof(di->di_slot[0]),
 		     ALLOC_WAIT | ALLOC_ZERO);
 	if (!di)
 		return -EAGAIN;
-	di->di_mask = (u32)slots / 2 - 1;
+	di->di_mask = (u32)slots - 1;
 	for (u32 i = 0; i < blocks && !err; i++)
 		err = insert_block(dir, di, i);
 	if (!err && full(di))
