@@ -94,7 +94,7 @@ static int make_index(struct vnode *dir)
 	/* Twice as many as there are names, if all are as short as can be. */
 	while (slots < (u64)dir->v_size / 6 && slots < INDEX_MAX_SLOTS)
 		slots *= 2;
-	di = kmalloc(sizeof(*di) + (slots - 1) * sizeof(di->di_slot[0]),
+	di = kmalloc(sizeof(*di) + slots * sizeof(di->di_slot[0]),
 		     ALLOC_WAIT | ALLOC_ZERO);
 	if (!di)
 		return -EAGAIN;
