@@ -333,6 +333,12 @@ class Jobs(Shell):
         self.t.run("kill %1")
         self.wait_until(lambda: self.t.living("sleep") == 0)
 
+    def prompts_say(self, said, pattern):
+        """One more empty line; is the pattern in all that was said by now?"""
+        if not re.search(pattern, "\n".join(said)):
+            said += self.t.run("")
+        return bool(re.search(pattern, "\n".join(said)))
+
     def test_several_jobs(self):
         self.t.run("sleep 81 &")
         self.t.run("sleep 82 &")
@@ -343,16 +349,12 @@ class Jobs(Shell):
         self.wait_until(lambda: self.t.living("sleep") == 2)
         # The prompt behind the command may report it already, or the next one.
         said = self.t.run("kill %1")
-        self.wait_until(lambda: self.t.living("sleep") == 1)
-        said += self.t.run("")
-        self.assertRegex("\n".join(said), r"\[1\][-+ ] +Terminated")
+        self.wait_until(lambda: self.prompts_say(said, r"\[1\][-+ ] +Terminated"))
         self.t.run("kill %sleep")
 
     def test_done_is_reported(self):
         said = self.t.run("true &")
-        time.sleep(0.2)
-        said += self.t.run("")
-        self.assertRegex("\n".join(said), r"\[1\]\+ +Done +true")
+        self.wait_until(lambda: self.prompts_say(said, r"\[1\]\+ +Done +true"))
 
     def test_background_may_not_read(self):
         self.t.run("cat &")
