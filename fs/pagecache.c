@@ -267,12 +267,16 @@ static ssize_t write_locked(struct vnode *vn, struct uio *u)
 		size_t before = u->u_resid;
 		size_t n = min((size_t)left, PAGE_SIZE - in_page(u->u_offset));
 
+		/* Before the page is dirty: write-back leaves out what lies behind the end. */
+		if (u->u_offset + n > (u64)vn->v_size)
+			vm_object_truncate(&vn->v_object, u->u_offset + n);
 		err = write_part(vn, u, n);
 		left -= (ssize_t)(before - u->u_resid);
-		if (u->u_offset > (u64)vn->v_size) {
+		if (u->u_offset > (u64)vn->v_size)
 			vn->v_size = (s64)u->u_offset;
-			vm_object_truncate(&vn->v_object, u->u_offset);
-		}
+		/* It did not come to that. */
+		if (unlikely(err) && vn->v_object.vo_size > (u64)vn->v_size)
+			vm_object_truncate(&vn->v_object, (u64)vn->v_size);
 		sched_relax();
 		/* Who is being killed writes no gigabyte first. */
 		if (atomic_read(&((struct thread *)current)->t_work) & TW_EXIT)
