@@ -101,6 +101,9 @@ static bool thread_wants(const struct sigthread *st, int sig)
 		return false;
 	if (sig == SIGKILL)
 		return true;
+	/* What comes while it is stopped waits until it goes on: stop_wait() comes back to it. */
+	if (st->st_stopped)
+		return false;
 	return !(st->st_mask & SIGBIT(sig)) || (st->st_waitset & SIGBIT(sig));
 }
 
