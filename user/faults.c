@@ -96,6 +96,35 @@ static void takeover(void)
 	store(p, 2);
 }
 
+/* A page in the swap area; there must be one (swapon), or it stays where it is. */
+static char *swapped_out(void)
+{
+	char *p = memory(PAGE, PROT_READ | PROT_WRITE);
+
+	*p = 1;
+	if (madvise(p, PAGE, MADV_PAGEOUT))
+		perror("faults: madvise");
+	return p;
+}
+
+static void swap(void)
+{
+	store(swapped_out(), 2);
+}
+
+/* The same, but somebody else has the page, too: it comes back and is copied. */
+static void swapcow(void)
+{
+	char *p = swapped_out();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		store(p, 2);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
 static char *map_self(off_t offset)
 {
 	int fd = open("/proc/self/exe", O_RDONLY);
@@ -173,8 +202,8 @@ static const struct {
 	void (*make)(void);
 } kinds[] = {
 	{ "zero", zero }, { "cow", cow }, { "table", table }, { "takeover", takeover },
-	{ "file", file }, { "stack", stack }, { "protection", protection },
-	{ "bad", bad }, { "bus", bus },
+	{ "file", file }, { "stack", stack }, { "swap", swap }, { "swapcow", swapcow },
+	{ "protection", protection }, { "bad", bad }, { "bus", bus },
 };
 
 int main(int argc, char **argv)

@@ -9,11 +9,11 @@ import gdb
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-for module in ("processes", "backtrace", "spaces", "programs", "fault",
+for module in ("processes", "backtrace", "spaces", "frames", "programs", "fault",
                "allocators", "files", "locks", "replay"):
     importlib.import_module("cutaway." + module)
 
 try:
-    importlib.import_module("cutaway.kernel").cache_memory()
+    importlib.import_module("cutaway.machine").cache_memory()
 except gdb.error as error:
     print(f"No debug information of the kernel: {error}")

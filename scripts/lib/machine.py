@@ -125,6 +125,35 @@ def disk_args(files, keep, ports):
     return args
 
 
+class GdbSocket:
+    """A Unix socket on which somebody listens from the moment its name is there,
+    and which QEMU inherits. So nobody can be too early for GDB's end, and a QEMU
+    that ends does not take away the name that by now is the next one's."""
+
+    def __init__(self, path):
+        self.path, bound = path, f"{path}.{os.getpid()}"
+        self.socket = socket.socket(socket.AF_UNIX)
+        try:
+            self.socket.bind(bound)
+            self.socket.listen(1)
+            self.file = os.stat(bound).st_ino
+            os.rename(bound, path)
+        except OSError as error:
+            raise CannotStart(f"{path}: {error.strerror or error}") from error
+
+    def arguments(self):
+        return ["-chardev", f"socket,id=gdb,fd={self.socket.fileno()},"
+                "server=on,wait=off", "-gdb", "chardev:gdb"]
+
+    def close(self):
+        self.socket.close()
+        try:
+            if os.stat(self.path).st_ino == self.file:
+                os.unlink(self.path)
+        except FileNotFoundError:
+            pass
+
+
 class Machine:
     """What to boot and on which hardware.
 
@@ -140,7 +169,7 @@ class Machine:
         self.smp = 1
         self.mem = 128
         self.image = None
-        self.gdb = None
+        self.gdb = None         # a GdbSocket
         self.wait = False
         self.vga = "none" if boot == "fast" else "std"
         self.disks = []
@@ -215,7 +244,7 @@ class Machine:
             mode, name = self.replay
             args += ["-icount", f"shift=auto,rr={mode},rrfile={name}"]
         if self.gdb:
-            args += ["-gdb", self.gdb]
+            args += self.gdb.arguments()
         if self.wait:
             args.append("-S")
         ports = [number for number in SATA_PORTS
@@ -250,13 +279,17 @@ class Running:
         self.monitor, remote = socket.socketpair()
         self.ports = [pair[0] for pair in pairs]
         far = [pair[1].fileno() for pair in pairs]
+        self.gdb = machine.gdb
+        inherited = [*far, remote.fileno()]
+        if self.gdb:
+            inherited.append(self.gdb.socket.fileno())
         try:
             command = machine.command(self.scratch, console, far,
                                       remote.fileno())
             self.errors = open(os.path.join(self.scratch, "errors"), "w+b")
             self.monitor.sendall(b'{"execute":"qmp_capabilities"}\n')
             self.process = subprocess.Popen(
-                _die_with_us(command), pass_fds=far + [remote.fileno()],
+                _die_with_us(command), pass_fds=inherited,
                 stdin=None if console else subprocess.DEVNULL,
                 stderr=self.errors)
         except OSError as error:
@@ -330,6 +363,8 @@ class Running:
 
     def close(self):
         self.kill()
+        if self.gdb:
+            self.gdb.close()
         for port in (*self.ports, self.monitor):
             port.close()
 

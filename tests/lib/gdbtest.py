@@ -12,12 +12,15 @@ import tempfile
 import time
 
 import console
+import memtest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("O", "build"))
 MARK = "@ command "
-TRACE = "Traceback (most recent call last)"
+# What no command may ever say: that it has met what it was not made for.
+TRACES = re.compile("Traceback \\(most recent call last|Python Exception|"
+                    "Error occurred in Python| gave up: ")
 
 
 def session(report, program, commands, options=(), kernel="cutaway.elf"):
@@ -49,7 +52,8 @@ def wait_for(path, process):
 
 
 def debug(report, socket, commands, kernel):
-    words = [os.environ.get("GDB", "gdb"), "-q", "-batch", "-x",
+    # What goes wrong belongs to the answers, at its place.
+    words = ["sh", "-c", 'exec "$@" 2>&1', "gdb", os.environ.get("GDB", "gdb"), "-q", "-batch", "-x",
              "scripts/gdb/init.gdb", "-ex", f"target remote {socket}"]
     words += marked(commands)
     result = report.run([*words, os.path.join(BUILD, kernel)], timeout=90)
@@ -67,7 +71,7 @@ def marked(commands):
 def answers(report, result):
     """What each command has printed. A traceback from Python is a failure."""
     text = (result.out + result.err).decode("utf-8", "replace")
-    report.check("no Python traceback", TRACE not in text, result)
+    report.check("no Python traceback", not TRACES.search(text), result)
     parts = re.split(rf"^{MARK}\d+\n", result.out.decode("utf-8", "replace"),
                      flags=re.M)
     return parts[1:]
@@ -115,6 +119,13 @@ FAULTS = {
     "stack": ("store", [r"area .* rw-p \[stack\]", r"entry +empty",
                         r"so +grow_stack\(\) moves"],
               [r"entry +frame \S+: present, writable"]),
+    "swap": ("store", [r"entry +not present: in swap, area 0, slot \d+ \(1 user\)"
+                       r", not in memory", r"so +Slot \d+ of swap area 0 is read "
+                       r"from the disk.*fault_swap\(\) maps it; the slot is free"],
+             [r"entry +frame \S+: present, writable", r"has 1 reference$"]),
+    "swapcow": ("store", [r"in swap, area 0, slot \d+ \(2 users\)",
+                          r"so .*fault_cow\(\) copies it at once, for 1 other"],
+                [r"entry +frame \S+: present, writable", r"has 1 reference$"]),
     "protection": ("store", [r"area .* r--p anonymous",
                              r"so .*SIGSEGV, SEGV_ACCERR"],
                    [r"entry +empty"]),
@@ -125,7 +136,14 @@ FAULTS = {
             [r"entry +empty"]),
 }
 # What ct-fault calls it, where that is not the name of the way to make it.
-KIND_OF = {"table": "cow"}
+KIND_OF = {"table": "cow", "swapcow": "swap"}
+
+
+# After the child's copy the parent's page is in the swap cache, and in its slot.
+SWAP_CACHE = ["python from cutaway import kernel", "python gdb."
+              "set_convenience_variable('pfn', next(pfn for pfn in (int("
+              "kernel.var('swap_areas')[0]['sa_page'][at]) for at in range(256))"
+              " if pfn))", "ct-page $pfn"]
 
 
 def faults(report):
@@ -137,7 +155,17 @@ def faults(report):
                      "finish"]
         if kind not in ("protection", "bad", "bus"):
             commands.append("continue")
-    said = session(report, ["/bin/faults", *FAULTS], commands)
+        if kind == "swapcow":
+            commands += SWAP_CACHE
+    with tempfile.TemporaryDirectory(prefix="cutaway-test-") as folder:
+        swap = os.path.join(folder, "swap.img")
+        memtest.make_swap(swap, memtest.MIB)
+        said = session(report, ["/bin/sh", "-c", "swapon /dev/sda; exec "
+                                "faults " + " ".join(FAULTS)], commands,
+                       ("--disk", swap))
+    expect(report, "a page of the swap cache",
+           dict(zip(commands, said)).get("ct-page $pfn", ""),
+           r"flags: .*swap", r"in the swap cache: slot \d+ of area 0, 1 user$")
     begins = [text for command, text in zip(commands, said)
               if command.startswith("ct-fault")]
     for (kind, (function, before, _)), text in zip(FAULTS.items(), begins):
@@ -192,7 +220,7 @@ ASKED = (
      r"^ +1 -+\+ .* character device 0600", r"^ +2 -+\+ "),
     ("ct-runq", r"^CPU 0: runs ls \(thread \d+\); \d+ waiting"),
     ("ct-locks", r"(?:none|\d+) held, of \d+ locks$"),
-    ("ct-nothing", r"\A\Z"),
+    ("ct-nothing", r"^Undefined command: \"ct-nothing\""),
     ("help ct-pt", r"^Usage: ct-pt PID\|NAME ADDR$", r"four levels"),
 )
 
@@ -201,12 +229,12 @@ def commands(report):
     """Each command on a pipeline, then on a release kernel whose data is
     overwritten step by step, and on one that has not begun to run."""
     prepare = ["ct-exec ls",
-               "python from cutaway import kernel, pages, processes",
+               "python from cutaway import machine, pages, processes",
                "python gdb.set_convenience_variable('frame', pages.frame_of("
                "pages.lookup(pages.root_of(pages.space_of(processes.find(1))),"
                " 0x401000)))",
                "python gdb.set_convenience_variable('thread', "
-               "int(kernel.current().address))"]
+               "int(machine.current().address))"]
     asked = [command for command, *_ in ASKED]
     said = session(report, PIPELINE, prepare + asked)
     for (command, *patterns), text in zip(ASKED, said[len(prepare):]):
@@ -249,6 +277,101 @@ def broken(report):
     for (harm, command, pattern), text in zip(HARM, said[start + 1::2]):
         expect(report, f"{command} after {harm}", text, pattern)
     report.check("a broken kernel answers", len(said) == len(words + ALL))
+
+
+# Questions that have no answer, and what is said instead.
+WRONG = (
+    ("ct-vm 99", r"^there is no process or thread 99; see ct-ps"),
+    ("ct-vm -1", r"^there is no process or thread -1"),
+    ("ct-vm ''", r"^no process is called nothing"),
+    ("ct-files nobody", r"^no process is called nobody; see ct-ps"),
+    ("ct-bt 99", r"^there is no process or thread 99"),
+    ("ct-ps 1", r"^usage: ct-ps$"),
+    ("ct-pt 1", r"^usage: ct-pt PID\|NAME ADDR"),
+    ("ct-pt 1 nosuch", r"^ct-pt: No symbol \"nosuch\""),
+    ("ct-pt 1 0x900000000000", r"^not canonical"),
+    ("ct-pt 1 0x1000", r"a read here faults \(bad\).*\n.* write .*\(bad\)"),
+    ("ct-pt 1 kmain", r"kernel only"),
+    ("ct-page", r"^usage: ct-page PFN\|ADDR"),
+    ("ct-page 0xfffff", r"^there is no frame 0xfffff: no RAM has the physical"),
+    ("ct-page 0x900000000000", r"is no address: bits 63 to 47 differ"),
+    ("ct-page 0x123456789000", r"^no frame is mapped at 0x123456789000"),
+    ("ct-buddy 99", r"^orders are 0 to 10"),
+    ("ct-slab nosuch", r"^nosuch is neither the name of a cache nor an addr"),
+    ("ct-slab 0", r"^0x0 is neither .* nor in a slab"),
+    ("ct-break nosuch", r"^no symbols of /bin/busybox are known; see ct-exec"),
+    ("ct-fault cov", r"^cov is neither a process .* nor a kind of fault: zero,"),
+    ("ct-fault 99 cow", r"^99 is neither a process"),
+    ("ct-fault at", r"^an address is to follow `at`"),
+    ("ct-back", r"^this is no replay; see make record"),
+    ("ct-goto x", r"^ct-goto: No symbol|^this is no replay"),
+)
+# Moments at which little is as usual: how to get there, a command, its answer.
+MOMENTS = (
+    (), "ct-ps", r"^This CPU has no page tables yet",
+    ("break kmain", "continue"), "ct-buddy", r"page_init\(\) has not run",
+    ("break slab_init", "continue"), "ct-buddy", r"^ +10 +4096 KiB +\d+",
+    ("break sched_init", "continue"), "ct-runq", r"^CPU 0: ",
+    # Out of the timer's interrupt into nowhere.
+    ("ct-exec ls", "tbreak timer_interrupt", "continue"), "ct-bt",
+    r"timer_interrupt(.*\n)+.*<signal handler called>",
+    ("tbreak trace_print_newest", "set $rip = 16", "continue"), "ct-bt",
+    r"trace_print_newest(.*\n)+.*panic_",
+)
+
+
+def answers_always(report):
+    """An answer in plain words to each command: at any moment, to any argument, and
+    of a machine that runs another kernel or has ended."""
+    words, asked = [], []
+    for way, command, pattern in zip(*[iter(MOMENTS)] * 3):
+        words += way
+        asked.append((len(words), command, pattern))
+        words += [command, *ALL, "python gdb.selected_inferior()"]
+    start = len(words) - len(ALL)
+    words[start:start] = [command for command, _ in WRONG]
+    asked += [(start + at, *wrong) for at, wrong in enumerate(WRONG)]
+    words += ["kill", "ct-ps"]
+    asked.append((len(words) - 1, "ct-ps", r"^There is no machine"))
+    said = session(report, PIPELINE, words)
+    report.check("every command was run", len(said) == len(words))
+    for (at, command, pattern), text in zip(asked, map(lambda each: said[each[0]],
+                                                       asked)):
+        expect(report, f"{command} at {at}", text, pattern)
+    said = session(report, PIPELINE, ["break boot_start64", "continue", "ct-ps"],
+                   kernel="debug/cutaway.elf")
+    report.check("another kernel than its symbols", "runs another kernel" in
+                 "".join(said))
+
+
+# Two that sleep are made to wait for each other's address space; then somebody has
+# taken a spin lock and never gives it back.
+DEADLOCK = ["ct-exec sleep", "ct-exec sleep", "ct-exec sleep",
+            "python from cutaway import kernel, processes",
+            "python gdb.set_convenience_variable('one', "
+            "processes.find_thread(3).address)",
+            "python gdb.set_convenience_variable('two', "
+            "processes.find_thread(4).address)",
+            "set $vm = &$one->t_proc->p_vm->vm_lock",
+            "set $vm->rw_writer = $two", "set $vm->rw_state.a_value = -1",
+            "set $vm = &$two->t_proc->p_vm->vm_lock",
+            "set $vm->rw_writer = $one", "set $vm->rw_state.a_value = -1",
+            "ct-exec ls", "ct-locks", "set buf_lock.sl_next = buf_lock.sl_next + 1",
+            "break spin_lock_contended", "continue", "ct-locks"]
+
+
+def deadlocks(report):
+    """ct-locks on a kernel that does not go on."""
+    said = session(report, ["/bin/sh", "-c", "sleep 0.5 & sleep 0.5 & sleep 1; ls;"
+                            " sync; cat /dev/sda"], DEADLOCK,
+                   ("--disk", os.path.join(BUILD, "cutaway.elf")))
+    expect(report, "threads that wait in a circle", said[-5],
+           r"rwlock +vm_lock of .* for writing, waited for by sleep \(thread",
+           r"^  deadlock:$",
+           r"sleep \(thread \d\) waits for vm_lock of address space of sleep "
+           r"\(pid \d\), which sleep \(thread \d\) has")
+    expect(report, "a CPU that spins", said[-1], r"spinlock +buf_lock: a CPU",
+           r"CPU 0 spins for a lock .*buf_lock.* in \w+\(\)$")
 
 
 def debug_kernel(report):

@@ -608,7 +608,6 @@ def debugger(report):
     terminal = console.Console(["scripts/run", "--wait-gdb"], ROOT)
     try:
         terminal.expect(rb"QEMU waits")
-        wait_for_listener(os.path.join(BUILD, "gdb.sock"))
         result = report.run(to_kmain)
         report.check("gdb attaches", b"Breakpoint 1, kmain" in result.out,
                      result)
@@ -619,15 +618,6 @@ def debugger(report):
     finally:
         terminal.close()
         report.note(terminal.log)
-
-
-def wait_for_listener(path):
-    """Until somebody listens on that Unix socket, at most 10 seconds."""
-    for _ in range(100):
-        with open("/proc/net/unix", encoding="utf-8") as sockets:
-            if f" {path}\n" in sockets.read():
-                return
-        time.sleep(0.1)
 
 
 def boot_times(report):
@@ -740,6 +730,9 @@ SUITES = (
           gdbtest.faults),
     Suite("gdb-commands", "the other commands ct-*, on whole and broken kernels",
           gdbtest.commands),
+    Suite("gdb-answers", "ct-* with wrong arguments and at unusual moments",
+          gdbtest.answers_always),
+    Suite("gdb-locks", "ct-locks on a kernel in a deadlock", gdbtest.deadlocks),
     Suite("gdb-smp2", "ct-* on the debug kernel and two CPUs",
           gdbtest.debug_kernel),
     Suite("gdb-replay", "make record, make replay and ct-back",

@@ -3,7 +3,7 @@
 
 import gdb
 
-from cutaway import kernel, pages
+from cutaway import kernel, machine, pages
 from cutaway.command import command, number
 from cutaway.kernel import const, safely
 
@@ -33,8 +33,8 @@ def ct_buddy(words):
     print(f"{total} frames ({total >> 8} MiB) on the lists")
     if counted != total:
         kernel.warn(f"buddy_free says {counted}")
-    for cpu in kernel.cpus():
-        cache = kernel.percpu("page_cpu", cpu)
+    for cpu in machine.cpus():
+        cache = machine.percpu("page_cpu", cpu)
         busy = ", being changed" if int(cache["pc_busy"]) else ""
         print(f"CPU {cpu} keeps {int(cache['pc_count'])} single pages and "
               f"{int(cache['pc_ptcount'])} zeroed page-table pages{busy}")
@@ -44,10 +44,9 @@ def ct_buddy(words):
 
 def blocks(order):
     """Frame numbers of the free blocks, with the invariants of buddy.c."""
-    base, size = const("VMEMMAP_BASE"), kernel.type_of("struct page").sizeof
     for page in kernel.list_of(kernel.var("free_lists")[order], "struct page",
                                "pg_free"):
-        pfn = (int(page.address) - base) // size
+        pfn = pages.pfn_of(page.address)
         if int(page["pg_flags"]) != const("PG_BUDDY") or \
                 int(page["pg_order"]) != order:
             kernel.warn(f"frame {pfn:#x} is on the list of order {order}, but "
@@ -95,7 +94,12 @@ def ct_slab(words):
                 words[0]:
             show_slabs(cache)
             return
-    show_object(number(words[0]))
+    try:
+        address = number(words[0])
+    except gdb.error as error:
+        raise gdb.GdbError(f"{words[0]} is neither the name of a cache nor an "
+                           "address") from error
+    show_object(address)
 
 
 def caches():
@@ -106,7 +110,7 @@ def caches():
 def magazines(cache):
     """Addresses of the free objects in all magazines."""
     found = []
-    for cpu in kernel.cpus():
+    for cpu in machine.cpus():
         magazine = cache["c_mag"][cpu]
         if int(magazine):
             count = min(int(magazine["sm_count"]), const("MAG_MAX"))
@@ -134,16 +138,13 @@ def show_slabs(cache):
 
 def memory_of(page):
     """Direct-map address of a struct page's frame."""
-    size = kernel.type_of("struct page").sizeof
-    pfn = (int(page.address) - const("VMEMMAP_BASE")) // size
-    return pages.direct(pfn << const("PAGE_SHIFT"))
+    return pages.direct(pages.pfn_of(page.address) << const("PAGE_SHIFT"))
 
 
 def show_object(address):
-    shift = const("PAGE_SHIFT")
-    page = pages.page(address - const("DIRECT_MAP_BASE") >> shift)
-    if address < const("DIRECT_MAP_BASE") or \
-            not int(page["pg_flags"]) & const("PG_SLAB"):
+    pfn = address - const("DIRECT_MAP_BASE") >> const("PAGE_SHIFT")
+    page = pages.page(pfn)
+    if not pages.valid(pfn) or not int(page["pg_flags"]) & const("PG_SLAB"):
         raise gdb.GdbError(f"{address:#x} is neither the name of a cache nor "
                            "in a slab; see ct-page")
     cache = page["pg_cache"].dereference()

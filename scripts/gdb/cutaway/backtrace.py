@@ -10,7 +10,7 @@ neither memory nor a register is changed.
 import gdb
 import gdb.unwinder
 
-from cutaway import kernel, processes, programs
+from cutaway import kernel, machine, processes, programs
 from cutaway.command import command, number
 from cutaway.kernel import safely
 
@@ -107,7 +107,7 @@ def show_running(cpu):
     sleeper.show(None)
     for each in gdb.selected_inferior().threads():
         each.switch()
-        if kernel.this_cpu() == cpu:
+        if machine.this_cpu() == cpu:
             gdb.execute("backtrace")
             return
 

@@ -3,7 +3,7 @@
 
 import gdb
 
-from cutaway import faultcases, kernel, names, pages, processes
+from cutaway import faultcases, kernel, machine, names, pages, processes, programs
 from cutaway.command import command, number
 from cutaway.kernel import const, safely
 
@@ -16,9 +16,9 @@ class Fault:
         self.address = _argument(frame, "addr")
         self.error = _argument(frame, "err")
         self.registers = frame.read_var("tf").dereference()
-        self.thread = kernel.current()
+        self.thread = machine.current()
         self.owner = self.thread["t_proc"].dereference()
-        self.cpu = kernel.this_cpu()
+        self.cpu = machine.this_cpu()
         self.from_user = bool(int(self.registers["tf_cs"]) & 3)
         self.case = self.predict()
 
@@ -169,7 +169,7 @@ class FaultEnd(gdb.Breakpoint):
         """Has the same fault of the same thread come to its end?"""
         if int(gdb.parse_and_eval("(unsigned long)$rsp")) != self.stack:
             return False
-        noted = int(kernel.current()["t_arch"]["at_fault_addr"])
+        noted = int(machine.current()["t_arch"]["at_fault_addr"])
         return not self.fault.from_user or noted == self.fault.address
 
     @classmethod
@@ -179,13 +179,46 @@ class FaultEnd(gdb.Breakpoint):
             cls.last.over = False
 
 
-@command("ct-fault", "[PID|NAME] [KIND] [at ADDR]")
+def wanted(words):
+    """What is asked for: a process or None, a kind or None, an address or None."""
+    address = None
+    if "at" in words:
+        cut = words.index("at")
+        if cut + 1 == len(words):
+            raise gdb.GdbError("an address is to follow `at`")
+        address = number(" ".join(words[cut + 1:]))
+        words = words[:cut]
+    kind = words[-1] if words and words[-1] in faultcases.KINDS else None
+    names_of = words[:-1] if kind else words
+    coming = kind and not words[0].isdecimal()
+    if len(names_of) > 1 or (names_of and not coming and
+                             not is_known(names_of[0])):
+        raise gdb.GdbError(
+            f"{names_of[-1]} is neither a process (ct-ps) nor a kind of fault: "
+            f"{', '.join(faultcases.KINDS)}.\nA program that is still to start "
+            "is named with a kind: ct-fault NAME KIND")
+    return names_of[0] if names_of else None, kind, address
+
+
+def is_known(word):
+    """Is that a process, or a program that we have the symbols of?"""
+    try:
+        return bool(processes.named(word))
+    except (*kernel.UNREADABLE, gdb.GdbError):
+        return not word.isdecimal() and bool(programs.debug_file(f"/bin/{word}"))
+
+
+@command("ct-fault", "[PID|NAME] [KIND] [at ADDR]", early=True)
 def ct_fault(words):
     """Goes on to the next page fault of that process and kind, and explains it.
 
-    With an address, such as at &counter: to a fault of the page it is in. It stops on entry to page_fault(), and says who faulted where, what the CPU
-    told, the area and the page-table entry, and what the kernel is about to do.
-    When the fault is over (type finish) it tells the entry as it is then.
+    With an address: to a fault of the page it is in. It stops on entry to
+    page_fault(), and says who faulted where, what the CPU told, the area and the
+    page-table entry, and what the kernel is about to do. When the fault is over
+    (type finish) it tells the entry as it is then. Examples:
+      ct-fault                            the next one, whatever it is
+      ct-fault sh cow                     sh's next copy-on-write fault
+      ct-fault cowdemo cow at &shared     of the page of that variable
     The kinds, which the head of mm/fault.c draws as a tree:
       zero        demand zero: private memory that was never touched
       file        a page of a file or of shared memory
@@ -197,17 +230,7 @@ def ct_fault(words):
       bad         nothing is mapped there: SIGSEGV
       bus         past the end of a mapped file: SIGBUS
     """
-    who = kind = address = None
-    if "at" in words:
-        cut = words.index("at")
-        address = number(" ".join(words[cut + 1:]))
-        words = words[:cut]
-    for word in words:
-        if word in faultcases.KINDS:
-            kind = word
-        else:
-            who = word
-    stop = FaultStop(who, kind, address)
+    stop = FaultStop(*wanted(words))
     try:
         gdb.execute("continue")
         if stop.fault is None:

@@ -62,11 +62,14 @@ def _shared_table(area, entry, va, access, users):
     first = (f"vm_table_own(): {users} address spaces share the table since a "
              "fork. We get a copy, and private pages in both become "
              "copy-on-write. Then")
-    if entry & const("PTE_P"):
-        return "cow", (f"{first} fault_cow() copies frame "
-                       f"{pages.frame_of(entry):#x}, and maps the copy "
-                       "writable.")
-    kind, says = _in_area(area, entry, va, access)
+    if not entry & const("PTE_P"):
+        kind, says = _in_area(area, entry, va, access)
+    elif pages.is_zero_page(pages.frame_of(entry)):
+        kind, says = _private_write(entry)
+    else:
+        kind, says = "cow", (f"fault_cow() copies frame "
+                             f"{pages.frame_of(entry):#x}, and maps the copy "
+                             "writable.")
     return kind, f"{first} {says}"
 
 
@@ -108,8 +111,8 @@ def _in_area(area, entry, va, access):
             return "none", "Nothing is left to do: another thread was faster."
         if not shared:
             return _private_write(entry)
-    elif entry and not pages.has_page(entry):
-        return "swap", "The page comes back from the swap area."
+    elif pages.is_swap(entry):
+        return "swap", _from_swap(pages.swap_address(entry), write)
     if int(area["va_object"]):
         return _object(area, va, write, shared)
     if write:
@@ -117,6 +120,28 @@ def _in_area(area, entry, va, access):
                         "writable.")
     return "zero", ("fault_zero() maps the zero page, which all share, "
                     "copy-on-write.")
+
+
+def _from_swap(address, write):
+    slot = pages.swap_slot(address)
+    pfn, others = slot.pfn, slot.count - 1
+    if not pfn:
+        first = (f"Slot {slot.number} of swap area {slot.area} is read from the "
+                 "disk into the swap cache, without a lock; then")
+    elif int(pages.page(pfn)["pg_flags"]) & const("PG_BUSY"):
+        first = (f"Frame {pfn:#x} of the swap cache is on its way from or to the "
+                 "disk; when it has arrived")
+    else:
+        first = f"Frame {pfn:#x} of the swap cache is the page:"
+        # The cache's reference ends with the slot's last user.
+        others += pages.Frames().count(pfn) - 1
+    if others == 0:
+        return f"{first} fault_swap() maps it; the slot is free again."
+    if write:
+        return (f"{first} fault_swap() maps it and fault_cow() copies it at "
+                f"once, for {kernel.amount(others, 'other')} can see it.")
+    return (f"{first} fault_swap() maps it copy-on-write, for "
+            f"{kernel.amount(others, 'other')} can see it.")
 
 
 def _private_write(entry):

@@ -261,6 +261,8 @@ def list_of(head, name, member):
     warning; what came before it was fine."""
     start, node = int(head.address), head["next"]
     last = start
+    if not int(node) and not int(head["prev"]):
+        return                      # nobody has initialised it yet
     for _ in range(WALK_LIMIT):
         here = int(node)
         if here == start:
@@ -297,52 +299,3 @@ def tree_of(root, name, member):
             return
         yield entry(node, name, member)
         node, seen = following, seen + 1
-
-
-def cache_memory():
-    """Lets GDB read RAM in blocks and keep them until the machine goes on: a list
-    of a thousand objects is a thousand questions otherwise."""
-    gdb.execute("set mem inaccessible-by-default off")
-    gdb.execute("set dcache line-size 1024")
-    for low, high in (("DIRECT_MAP_BASE", "VMALLOC_BASE"),
-                      ("VMEMMAP_BASE", "KERNEL_BASE"), ("KERNEL_BASE", None)):
-        end = f"{const(high):#x}" if high else "0"
-        gdb.execute(f"mem {const(low):#x} {end} rw cache")
-
-
-# ---- CPUs -------------------------------------------------------------------
-
-def cpus():
-    """Numbers of the CPUs that are up."""
-    return range(min(max(1, int(var("ncpus"))), const("MAX_CPUS")))
-
-
-def percpu(name, cpu):
-    """A CPU's copy of a per-CPU variable."""
-    proto = var(name)
-    copy = int(proto.address) + int(var("percpu_offset")[cpu]) & WORD
-    return gdb.Value(copy).cast(proto.type.pointer()).dereference()
-
-
-def this_cpu():
-    """The number of the CPU that GDB looks at: the one whose GS base, now or
-    after SWAPGS, is that CPU's."""
-    offsets = var("percpu_offset")
-    for register in ("$gs_base", "$k_gs_base"):
-        base = gdb.parse_and_eval(register)
-        if base.type.code == gdb.TYPE_CODE_VOID:
-            continue
-        base = int(base) & WORD
-        for cpu in cpus():
-            if base and int(offsets[cpu]) == base:
-                return cpu
-    thread = gdb.selected_thread()
-    return thread.num - 1 if thread else 0
-
-
-def current(cpu=None):
-    """The struct thread that runs on a CPU."""
-    pointer = percpu("percpu_current", this_cpu() if cpu is None else cpu)
-    if not int(pointer):
-        raise gdb.MemoryError("no thread runs yet")
-    return pointer.dereference()

@@ -10,7 +10,7 @@ import re
 
 import gdb
 
-from cutaway import files, kernel, processes
+from cutaway import files, kernel, machine, processes
 from cutaway.command import command
 from cutaway.kernel import safely
 
@@ -68,8 +68,8 @@ def objects():
                 yield (f"open file {number} of {who}",
                        kernel.at(pointer, "struct file"))
     yield from vnodes()
-    for cpu in kernel.cpus():
-        yield f"run queue of CPU {cpu}", kernel.percpu("runqueue", cpu)
+    for cpu in machine.cpus():
+        yield f"run queue of CPU {cpu}", machine.percpu("runqueue", cpu)
 
 
 def vnodes():
@@ -82,50 +82,68 @@ def vnodes():
 
 # ---- state ------------------------------------------------------------------
 
-def holder(lock):
-    """Who holds a lock, in words, or None."""
-    kind = str(lock.type.strip_typedefs())
-    if kind == "struct mutex":
-        return thread_text(lock["mx_owner"]) if int(lock["mx_owner"]) else None
-    if kind == "struct rwlock":
-        state = kernel.atomic(lock["rw_state"])
+class Lock:
+    """A lock, its name, who has it and who waits for it."""
+
+    def __init__(self, name, value):
+        self.name, self.value = name, value
+        self.kind = str(value.type.strip_typedefs())
+        self.owner = 0          # the struct thread that has it alone, if known
+        self.held = getattr(self, "_" + self.kind.split()[1])()
+        self.waiting = []       # struct threads
+        for queue in self._queues():
+            for each in kernel.list_of(queue["wq_waiters"], "struct waiter",
+                                       "wr_link"):
+                self.waiting.append(int(each["wr_thread"]))
+
+    def _mutex(self):
+        self.owner = int(self.value["mx_owner"])
+        return thread_text(self.owner) if self.owner else None
+
+    def _rwlock(self):
+        state = kernel.atomic(self.value["rw_state"])
         if state < 0:
-            return f"{thread_text(lock['rw_writer'])}, for writing"
+            self.owner = int(self.value["rw_writer"])
+            return f"{thread_text(self.owner)}, for writing"
         return kernel.amount(state, "reader") if state else None
-    owner, following = int(lock["sl_owner"]), int(lock["sl_next"])
-    if owner == following:
-        return None
-    waiting = (following - owner - 1) % (1 << 16)
-    cpu = f"CPU {int(lock['sl_cpu'])}" if "sl_cpu" in \
-        [each.name for each in lock.type.strip_typedefs().fields()] else \
-        "a CPU (a debug kernel knows which)"
-    return cpu + (f"; {kernel.amount(waiting, 'ticket')} behind" if waiting else "")
+
+    def _spinlock(self):
+        serving, following = (int(self.value[each])
+                              for each in ("sl_owner", "sl_next"))
+        if serving == following:
+            return None
+        behind = (following - serving - 1) % (1 << 16)
+        cpu = f"CPU {int(self.value['sl_cpu'])}" if \
+            kernel.has_field("struct spinlock", "sl_cpu") else \
+            "a CPU (a debug kernel knows which)"
+        return cpu + (f"; {kernel.amount(behind, 'ticket')} behind" if behind
+                      else "")
+
+    def _queues(self):
+        fields = [each.name for each in self.value.type.strip_typedefs().fields()]
+        return [self.value[name] for name in ("mx_wq", "rw_wq")
+                if name in fields]
+
+    def __str__(self):
+        waiting = ", ".join(map(thread_text, self.waiting))
+        return (f"{self.kind.split()[1]:<9} {self.name}: {self.held or 'free'}"
+                f"{', waited for by ' + waiting if waiting else ''}")
 
 
-def thread_text(pointer):
-    return safely(lambda: processes.thread_label(pointer),
-                  f"thread at {int(pointer):#x}")
+def thread_text(address):
+    return safely(lambda: processes.thread_label(
+        kernel.at(address, "struct thread")), f"thread at {address:#x}")
 
 
-def waiters(lock):
-    """The threads that sleep for a mutex or rwlock."""
-    names = [each.name for each in lock.type.strip_typedefs().fields()]
-    for member in ("mx_wq", "rw_wq"):
-        if member in names:
-            for each in kernel.list_of(lock[member]["wq_waiters"],
-                                       "struct waiter", "wr_link"):
-                yield thread_text(each["wr_thread"])
-
-
-def show(kind, name, lock):
-    """Returns 1 if the lock is held."""
-    held = holder(lock)
-    waiting = list(waiters(lock))
-    if held is None and not waiting:
-        return 0
-    print(f"  {kind.partition(' ')[2]:<9} {name}: {held or 'free'}"
-          f"{', waited for by ' + ', '.join(waiting) if waiting else ''}")
-    return 1
+def everything():
+    """A Lock for each that there is and can be read."""
+    for name, value in static_locks():
+        yield safely(lambda name=name, value=value: Lock(name, value), None)
+    for what, value in objects():
+        for path, offset, kind in lock_members(value.type.strip_typedefs()):
+            place = kernel.at(int(value.address) + offset, str(kind))
+            yield safely(lambda what=what, path=path, place=place:
+                         Lock(f"{path} of {what}", place), None)
 
 
 # ---- ct-locks ---------------------------------------------------------------
@@ -135,29 +153,61 @@ def ct_locks(_words):
     """Locks that are held, by whom, and who waits for them.
 
     Spin locks, mutexes and reader/writer locks: static ones by name, others by
-    the object they are in. A debug kernel (DEBUG=1) also notes who holds a spin
-    lock, and in what order each CPU and thread took theirs.
+    the object they are in. Says so if threads wait for each other in a circle, or
+    a CPU spins. A debug kernel (DEBUG=1) also notes who holds a spin lock, and in
+    what order each CPU and thread took theirs.
+    Example: a guest that does not answer; type ^C, then
+      ct-locks
     """
-    count = looked = 0
-    for name, lock in static_locks():
-        looked += 1
-        count += safely(lambda name=name, lock=lock:
-                        show(str(lock.type.strip_typedefs()), name, lock), 0)
-    for what, value in objects():
-        for path, offset, kind in lock_members(value.type.strip_typedefs()):
-            looked += 1
-            lock = kernel.at(int(value.address) + offset, str(kind))
-            count += safely(lambda what=what, path=path, lock=lock, kind=kind:
-                            show(str(kind), f"{path} of {what}", lock), 0)
-    print(f"{count or 'none'} held, of {looked} locks")
+    looked = list(everything())
+    found = [each for each in looked if each and (each.held or each.waiting)]
+    for each in found:
+        print(f"  {each}")
+    print(f"{sum(bool(each.held) for each in found) or 'none'} held, of "
+          f"{len(looked)} locks")
+    show_circles(found)
+    show_spinning()
     if kernel.has("held_spins"):
         show_orders()
 
 
+def show_circles(found):
+    """Threads each of which waits for a lock that the next one has."""
+    wants = {thread: each for each in found if each.owner
+             for thread in each.waiting}
+    seen = set()
+    for thread in wants:
+        chain = []
+        while thread in wants and thread not in seen:
+            seen.add(thread)
+            chain.append(thread)
+            thread = wants[thread].owner
+        if thread in chain:
+            print("  deadlock:")
+            for each in chain[chain.index(thread):]:
+                print(f"    {thread_text(each)} waits for {wants[each].name}, "
+                      f"which {thread_text(wants[each].owner)} has")
+
+
+def show_spinning():
+    """CPUs that wait for a spin lock, by their innermost frames."""
+    selected = gdb.selected_thread()
+    for cpu in gdb.selected_inferior().threads():
+        cpu.switch()
+        frame = gdb.newest_frame()
+        if frame.name() == "spin_lock_contended":
+            name = safely(lambda frame=frame: gdb.format_address(
+                int(frame.read_var("l"))).partition(" ")[2], "")
+            caller = frame.older().name() if frame.older() else "?"
+            print(f"  CPU {machine.this_cpu()} spins for a lock "
+                  f"{name or '(on the heap)'} in {caller}()")
+    selected.switch()
+
+
 def show_orders():
     """What lockrank.c of a debug kernel has noted, first taken first."""
-    for cpu in kernel.cpus():
-        stack = kernel.percpu("held_spins", cpu)
+    for cpu in machine.cpus():
+        stack = machine.percpu("held_spins", cpu)
         taken = [kernel.text(stack["h"][at]["name"])
                  for at in range(min(int(stack["n"]), 32))]
         if taken:

@@ -35,6 +35,13 @@ def vnode_path(vnode):
     return f"inode {int(vnode['v_ino'])}, no name in the cache"
 
 
+def block_device(vnode):
+    """The struct blkdev whose pages a vnode (a pointer) has, or None."""
+    if int(vnode["v_sb"]) != int(kernel.var("bdev_sb").address):
+        return None
+    return vnode["v_data"].cast(kernel.type_of("struct blkdev").pointer())
+
+
 def mount_of(super_block):
     """The first mount that shows a file system, or None."""
     if not int(super_block) or not kernel.has("all_mounts"):
@@ -63,6 +70,9 @@ def object_name(pointer):
     if not int(owner):
         return "shared memory"
     vnode = owner.cast(kernel.type_of("struct vnode").pointer())
+    device = safely(lambda: block_device(vnode), None)
+    if device is not None:
+        return f"block device {kernel.text(device['bd_name'])}"
     return safely(lambda: vnode_path(vnode), "a file whose vnode is unreadable")
 
 

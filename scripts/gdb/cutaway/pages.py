@@ -54,6 +54,58 @@ def is_zero_page(pfn):
     return base == const("VMEMMAP_BASE") + pfn * size
 
 
+def valid(pfn):
+    """Is there RAM, and so a struct page?"""
+    shift, info = const("PAGE_SHIFT"), kernel.var("bootinfo")
+    ram = [info["bi_ram"][at] for at in range(int(info["bi_nram"]))]
+    return any(int(each["start"]) >> shift <= pfn < int(each["end"]) >> shift
+               for each in ram)
+
+
+def pfn_of(page_address):
+    """The frame number of a struct page."""
+    size = kernel.type_of("struct page").sizeof
+    return (int(page_address) - const("VMEMMAP_BASE")) // size
+
+
+# ---- swap (mm/swap.h) -------------------------------------------------------
+
+def is_swap(entry):
+    return bool(entry & const("PTE_SWAP")) and not has_page(entry)
+
+
+def swap_address(entry):
+    """Number of area (bits 1 to 5 of the entry) and of slot, as in the kernel."""
+    return (entry >> 1 & 0x1f) << const("SWAP_SLOT_BITS") | frame_of(entry)
+
+
+# count: entries and objects that stand for it; pfn: in the swap cache, or 0.
+Slot = collections.namedtuple("Slot", "area number count pfn")
+
+
+def swap_slot(address):
+    area = address >> const("SWAP_SLOT_BITS")
+    number = address & (1 << const("SWAP_SLOT_BITS")) - 1
+    if area >= const("SWAP_AREAS"):
+        raise gdb.MemoryError(f"there is no swap area {area}")
+    found = kernel.var("swap_areas")[area]
+    if not number < int(found["sa_nslots"]):
+        raise gdb.MemoryError(f"swap area {area} has no slot {number}")
+    return Slot(area, number, int(found["sa_count"][number]),
+                int(found["sa_page"][number]))
+
+
+def swap_text(address):
+    try:
+        slot = swap_slot(address)
+    except gdb.MemoryError as error:
+        return f"{error}: the entry is broken"
+    where = f"also in memory, frame {slot.pfn:#x} of the swap cache" \
+        if slot.pfn else "not in memory"
+    return (f"area {slot.area}, slot {slot.number} "
+            f"({kernel.amount(slot.count, 'user')}), {where}")
+
+
 class Frames:
     """Reference counts and flags of many frames, read a block at a time."""
 
@@ -91,11 +143,20 @@ def table(physical):
     return struct.unpack(f"<{count}Q", kernel.read(direct(physical), count * 8))
 
 
+def span(level):
+    """How much an entry of a table of that level is about."""
+    bits = const("PT_ENTRIES").bit_length() - 1
+    return 1 << const("PAGE_SHIFT") + (level - 1) * bits
+
+
 def index(address, level):
     """The entry of a table of that level that is about the address."""
-    bits = const("PT_ENTRIES").bit_length() - 1
-    shift = const("PAGE_SHIFT") + (level - 1) * bits
-    return address >> shift & const("PT_ENTRIES") - 1
+    return address // span(level) & const("PT_ENTRIES") - 1
+
+
+def canonical(address):
+    """Are bits 63 to 47 the same? (SDM vol. 1, 3.3.7.1)"""
+    return address >> 47 in (0, (1 << 17) - 1)
 
 
 def walk(root, address):
@@ -110,6 +171,15 @@ def walk(root, address):
             break
         base = entry & const("PTE_ADDR")
     return steps
+
+
+def frame_at(root, address):
+    """The number of the frame at an address, or None."""
+    level, _, entry = walk(root, address)[-1]
+    if not entry & const("PTE_P"):
+        return None
+    base = entry & const("PTE_ADDR") & ~(span(level) - 1)
+    return base + address % span(level) >> const("PAGE_SHIFT")
 
 
 def lookup(root, address):
@@ -133,36 +203,58 @@ Leaf = collections.namedtuple("Leaf", "address entry table shared")
 
 
 def entries(root, start, end):
-    """The Leaf of all level-1 entries of user memory in [start, end) that are
-    not zero."""
+    """The Leaf of all level-1 entries in [start, end) that are not zero."""
     yield from _entries(root, len(LEVELS), 0, start, end, False)
 
 
 def _entries(base, level, origin, start, end, shared):
-    bits = const("PT_ENTRIES").bit_length() - 1
-    span = 1 << const("PAGE_SHIFT") + (level - 1) * bits
+    size = span(level)
     for at, entry in enumerate(table(base)):
-        address = origin + at * span
-        if not entry or address >= end or address + span <= start:
+        address = origin + at * size
+        if not canonical(address):                  # the kernel's half
+            address |= -1 << 48 & kernel.WORD
+        if not entry or address >= end or address + size <= start:
             continue
         if level == 1:
             yield Leaf(address, entry, base, shared)
-        elif entry & const("PTE_P"):
+        elif entry & const("PTE_P") and not entry & const("PTE_PS"):
             yield from _entries(entry & const("PTE_ADDR"), level - 1, address,
                                 start, end, level == 2 and
                                 bool(entry & const("PTE_SHARED")))
+
+
+def tables(root, level=len(LEVELS), origin=0):
+    """(level, physical address, first address it is about) of all tables of a
+    process."""
+    yield level, root, origin
+    if level == 1:
+        return
+    for at, entry in enumerate(table(root)):
+        start = origin + at * span(level)
+        if entry & const("PTE_P") and start < const("USER_TOP"):
+            yield from tables(entry & const("PTE_ADDR"), level - 1, start)
 
 
 def root_of(space):
     return int(space["vm_pmap"]["pm_root"])
 
 
+def roots(owners):
+    """[(process, its top table)]: of those who share an address space, the first."""
+    found = {}
+    for owner in owners:
+        if int(owner["p_vm"]):
+            found.setdefault(int(owner["p_vm"]),
+                             (owner, root_of(owner["p_vm"])))
+    return list(found.values())
+
+
 def describe_entry(entry, level=1):
     """An entry's flags in words."""
     if not entry:
         return "empty"
-    if not has_page(entry):
-        return "not present: the page is in the swap area"
+    if is_swap(entry):
+        return f"not present: in swap, {swap_text(swap_address(entry))}"
     said = []
     for bit, name in kernel.bits("PTE_"):
         word = ENTRY_WORDS.get(name, name[4:].lower())

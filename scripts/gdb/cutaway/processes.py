@@ -5,7 +5,7 @@ import struct
 
 import gdb
 
-from cutaway import kernel
+from cutaway import kernel, machine
 from cutaway.command import command, number
 from cutaway.kernel import safely
 
@@ -36,7 +36,12 @@ def find_thread(tid):
         for each in threads(owner):
             if int(each["t_tid"]) == tid:
                 return each
-    raise gdb.GdbError(f"there is no process or thread {tid}; see ct-ps")
+    raise gdb.GdbError(f"there is no process or thread {signed(tid)}; see ct-ps")
+
+
+def signed(value):
+    """A number as it was typed: -1 and not 18446744073709551615."""
+    return value - (1 << 64) if value >> 63 else value
 
 
 def everybody():
@@ -49,18 +54,19 @@ def threads(owner):
 
 
 def current_process():
-    return kernel.current()["t_proc"].dereference()
+    return machine.current()["t_proc"].dereference()
 
 
 def named(word):
-    """The process with that number, or else the youngest of that name."""
-    if not word[0].isalpha():
-        return find(number(word))
+    """The youngest process of that name, or else the one with that number."""
     found = [each for each in processes()
              if safely(lambda each=each: kernel.text(each["p_name"])) == word]
-    if not found:
-        raise gdb.GdbError(f"no process is called {word}; see ct-ps")
-    return found[-1]
+    if found:
+        return found[-1]
+    if word[:1].isalpha() or not word:
+        raise gdb.GdbError(f"no process is called {word or 'nothing'}; see "
+                           "ct-ps")
+    return find(number(word))
 
 
 def chosen(words):
@@ -83,8 +89,8 @@ def using(space):
 def running():
     """{address of the struct thread: CPU} of what runs now."""
     found = {}
-    for cpu in kernel.cpus():
-        thread = safely(lambda cpu=cpu: kernel.current(cpu), None)
+    for cpu in machine.cpus():
+        thread = safely(lambda cpu=cpu: machine.current(cpu), None)
         if thread is not None:
             found[int(thread.address)] = cpu
     return found
@@ -126,7 +132,7 @@ def ct_ps(_words):
     GDB looks at. "kernel" threads belong to the kernel's own process 0.
     """
     now = running()
-    here = safely(lambda: int(kernel.current().address), 0)
+    here = safely(lambda: int(machine.current().address), 0)
     print(f"  {'PID':>5} {'PARENT':>6} {'THREAD':>6} {'STATE':<10} {'CPU':<4}"
           f"{'NAME':<16} WHERE")
     for owner in everybody():
@@ -177,9 +183,9 @@ def ct_runq(_words):
     a waiting thread is what it has had more than the queue's minimum, in
     microseconds at nice 0.
     """
-    for cpu in kernel.cpus():
+    for cpu in machine.cpus():
         try:
-            show_queue(cpu, kernel.percpu("runqueue", cpu))
+            show_queue(cpu, machine.percpu("runqueue", cpu))
         except kernel.UNREADABLE as error:
             kernel.warn(f"CPU {cpu}: {error}")
 

@@ -124,7 +124,7 @@ class ExecStop(gdb.Breakpoint):
         return self.hit
 
 
-@command("ct-exec", "[PROGRAM]")
+@command("ct-exec", "[PROGRAM]", early=True)
 def ct_exec(words):
     """Goes on until a process executes PROGRAM (or any), and loads its symbols.
 
@@ -167,8 +167,6 @@ def ct_break(words):
     would stop all programs that have code at that address, and they all do. Use
     delete, disable and ignore as with any breakpoint.
     """
-    if len(words) != 1:
-        raise gdb.GdbError("usage: ct-break LOCATION")
     owner = processes.current_process()
     follow(owner)
     path = path_of(owner)

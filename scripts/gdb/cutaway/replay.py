@@ -14,7 +14,7 @@ import time
 
 import gdb
 
-from cutaway import kernel
+from cutaway import kernel, machine
 from cutaway.command import command, number
 from cutaway.fault import FaultEnd
 
@@ -62,7 +62,7 @@ class Machine:
                                        stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL,
                                        env={**os.environ, "RECORD": folder})
-        while not os.path.exists(socket):
+        while not os.path.exists(socket):       # then somebody listens
             if cls.process.poll() is not None:
                 raise gdb.GdbError("the replay could not be started")
             time.sleep(0.02)
@@ -73,7 +73,8 @@ class Machine:
     def stop(cls):
         if cls.process:
             gdb.execute("disconnect", to_string=True)
-            cls.process.kill()
+            # scripts/run ends its QEMU, before it ends.
+            cls.process.terminate()
             cls.process.wait()
             cls.process = None
 
@@ -109,7 +110,7 @@ def run_to(target):
                            f"at {target}")
 
 
-@command("ct-replay")
+@command("ct-replay", early=True)
 def ct_replay(_words):
     """Replays the last recording (`make record`), from its first instruction.
 
@@ -152,7 +153,7 @@ def user_address():
     repeated after a fault, and is the one before after a system call."""
     if int(gdb.parse_and_eval("(unsigned long)$cs")) & 3:
         raise gdb.GdbError("this is user code already")
-    frame = kernel.at(int(kernel.current()["t_arch"]["at_kstack_top"]) -
+    frame = kernel.at(int(machine.current()["t_arch"]["at_kstack_top"]) -
                       kernel.type_of("struct trapframe").sizeof,
                       "struct trapframe")
     called = int(frame["tf_vec"]) == kernel.const("TF_VEC_SYSCALL")
@@ -179,7 +180,7 @@ def last_visit(address, now):
         window *= 10
 
 
-@command("ct-back", "[N|user]")
+@command("ct-back", "[N|user]", early=True)
 def ct_back(words):
     """Goes back N instructions in a replay, one if N is not given.
 
@@ -204,14 +205,12 @@ def ct_back(words):
         print(f"At instruction {now}.")
 
 
-@command("ct-goto", "COUNT")
+@command("ct-goto", "COUNT", early=True)
 def ct_goto(words):
     """Goes to an instruction of a replay by its count, forwards or back.
 
     ct-back 0 tells the count of the place where the replay is now.
     """
-    if len(words) != 1:
-        raise gdb.GdbError("usage: ct-goto COUNT")
     target = number(words[0])
     if target != count():
         go(target)
@@ -220,4 +219,4 @@ def ct_goto(words):
 @gdb.events.gdb_exiting.connect
 def _exiting(_event):
     if Machine.process:
-        Machine.process.kill()
+        Machine.process.terminate()

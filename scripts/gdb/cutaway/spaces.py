@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Address spaces: the commands ct-vm, ct-pt and ct-page."""
+"""Address spaces: the commands ct-vm and ct-pt."""
 
 import gdb
 
@@ -81,8 +81,6 @@ def ct_pt(words):
     address, and what a read and a write of the user's would do there. ADDR is any
     expression, such as &counter or $rsp; PID 0 means the kernel's own tables.
     """
-    if len(words) != 2:
-        raise gdb.GdbError("usage: ct-pt PID|NAME ADDR")
     address = number(words[1])
     owner = processes.named(words[0]) if words[0] != "0" else None
     if owner is None:
@@ -97,7 +95,7 @@ def ct_pt(words):
 
 
 def show_walk(root, address):
-    if not _canonical(address):
+    if not pages.canonical(address):
         print("not canonical: bits 63 to 47 differ; the CPU does not even look")
         return
     steps = pages.walk(root, address)
@@ -107,20 +105,13 @@ def show_walk(root, address):
               f"{pages.describe_entry(entry, level)}")
     level, _, entry = steps[-1]
     if entry & const("PTE_P"):
-        bits = const("PT_ENTRIES").bit_length() - 1
-        span = 1 << const("PAGE_SHIFT") + (level - 1) * bits
-        base = entry & const("PTE_ADDR") & ~(span - 1)
-        physical = base + address % span
-        print(f"  frame {physical >> const('PAGE_SHIFT'):#x}, physical address "
-              f"{physical:#x}")
+        pfn = pages.frame_at(root, address)
+        physical = (pfn << const("PAGE_SHIFT")) + \
+            address % const("PAGE_SIZE")
+        print(f"  frame {pfn:#x}, physical address {physical:#x}")
     elif level > 1:
         print(f"  no table below: nothing of this part ({pages.LEVELS[level-1]}"
               f" entry) is mapped")
-
-
-def _canonical(address):
-    top = address >> 47
-    return top in (0, (1 << 17) - 1)
 
 
 def show_consequences(owner, address):
@@ -134,105 +125,3 @@ def show_consequences(owner, address):
     if area is not None:
         print(f"  area {int(area['va_start']):#x}-{int(area['va_end']):#x} "
               f"{pages.rights(area)} {safely(lambda: names.area_name(area))}")
-
-
-# ---- ct-page ----------------------------------------------------------------
-
-@command("ct-page", "PFN|ADDR")
-def ct_page(words):
-    """A frame of memory: what it is used for, how often, and who maps it.
-
-    A number below the count of frames is a frame number. An address is looked up:
-    of a struct page, of the kernel, or of the process that runs now.
-    """
-    if len(words) != 1:
-        raise gdb.GdbError("usage: ct-page PFN|ADDR")
-    pfn = frame_named(number(words[0]))
-    page = pages.page(pfn)
-    count = kernel.atomic(page["pg_ref"])
-    flags = int(page["pg_flags"])
-    print(f"frame {pfn:#x}, physical {pfn << const('PAGE_SHIFT'):#x}, struct "
-          f"page at {int(page.address):#x}")
-    print(f"  references {count}, flags: "
-          f"{kernel.flags(flags, 'PG_') or 'none'}")
-    kept = show_use(page, pfn, flags)
-    found = mappings(pfn)
-    for owner, leaf in found:
-        print(f"  mapped by {processes.label(owner)} at {leaf.address:#x}: "
-              f"{pages.describe_entry(leaf.entry)}"
-              f"{', in a table shared since a fork' if leaf.shared else ''}")
-    # Those who share a table have one reference in common.
-    tables = {(leaf.table, leaf.address) for _, leaf in found}
-    rest = count - len(tables) - kept
-    if count and rest and not flags & const("PG_SLAB"):
-        print(f"  {kernel.amount(rest, 'reference')} more: held by the kernel, "
-              "or by a pipe or a call that is using the page")
-
-
-def frame_named(value):
-    size = kernel.type_of("struct page").sizeof
-    base, shift = const("VMEMMAP_BASE"), const("PAGE_SHIFT")
-    total = frame_limit()
-    if value < total:
-        return value
-    if base <= value < base + total * size:
-        return (value - base) // size
-    root = int(kernel.var("kernel_pmap")["pm_root"])
-    if value < const("USER_TOP"):
-        root = pages.root_of(pages.space_of(processes.current_process()))
-    level, _, entry = pages.walk(root, value)[-1]
-    if not entry & const("PTE_P"):
-        raise gdb.GdbError(f"no frame is mapped at {value:#x}; see ct-pt")
-    bits = const("PT_ENTRIES").bit_length() - 1
-    span = 1 << shift + (level - 1) * bits
-    return ((entry & const("PTE_ADDR") & ~(span - 1)) + value % span) >> shift
-
-
-def frame_limit():
-    """Frame numbers are below this; user addresses (VM_MIN_ADDR) above, in all
-    but very large machines."""
-    return 1 << 20
-
-
-def show_use(page, pfn, flags):
-    """Says what the frame is for; returns the references this accounts for."""
-    if pages.is_zero_page(pfn):
-        print("  the zero page: what a read of untouched memory gets")
-        return 1
-    if flags & (const("PG_BUDDY") | const("PG_CPUCACHE")):
-        where = "a CPU's cache" if flags & const("PG_CPUCACHE") else \
-            f"the buddy lists, head of a block of order {int(page['pg_order'])}"
-        print(f"  free, in {where}")
-    elif flags & const("PG_SLAB"):
-        name = safely(lambda: kernel.text(page["pg_cache"]["c_name"]))
-        print(f"  objects of slab cache {name}; see ct-slab {name}")
-    elif flags & const("PG_CACHE"):
-        item = page["pg_object"]
-        if int(item):
-            print(f"  page {int(page['pg_index'])} of "
-                  f"{names.object_name(item)}")
-            return 1
-        print("  was a page of a file that has let it go (truncated)")
-    elif flags & const("PG_PT"):
-        print("  a page table")
-    return 0
-
-
-def mappings(pfn):
-    """[(process, Leaf)] of all that map a frame. Processes that share an address
-    space count once."""
-    found, seen = [], set()
-    for owner in processes.processes():
-        space = owner["p_vm"]
-        if not int(space) or int(space) in seen:
-            continue
-        seen.add(int(space))
-        try:
-            found += [(owner, leaf) for leaf in
-                      pages.entries(pages.root_of(space), 0, const("USER_TOP"))
-                      if pages.has_page(leaf.entry) and
-                      pages.frame_of(leaf.entry) == pfn]
-        except kernel.UNREADABLE:
-            kernel.warn(f"the page tables of {processes.label(owner)} cannot "
-                        "be read")
-    return found
