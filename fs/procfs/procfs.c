@@ -37,18 +37,21 @@ static void node_drop(struct pf_node *n)
 
 /*
  * A process's files belong to its effective user; to root where not even the user may look in
- * (PR_SET_DUMPABLE), but for directories that all may list and those that it opens itself.
+ * (PR_SET_DUMPABLE), but for directories that all may list and those that it opens itself. To
+ * a thread of the process they belong as if it were the leader.
  */
 static void set_owner(struct vnode *vn, struct proc *p)
 {
+	const struct cred *cr;
 	uid_t uid = 0;
 	gid_t gid = 0;
 
 	spin_lock(&p->p_lock);
+	cr = p == current_proc() ? cred_current() : p->p_cred;
 	if (p->p_dumpable == 1 || vn->v_mode == (S_IFDIR | 0555) ||
 	    (vnode_is_dir(vn) && p == current_proc())) {
-		uid = p->p_cred->cr_euid;
-		gid = p->p_cred->cr_egid;
+		uid = cr->cr_euid;
+		gid = cr->cr_egid;
 	}
 	spin_unlock(&p->p_lock);
 	spin_lock(&vn->v_ilock);

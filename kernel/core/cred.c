@@ -63,47 +63,31 @@ bool cred_in_group(const struct cred *cr, gid_t gid)
 
 struct cred *cred_current(void)
 {
-	return current_proc()->p_cred;
+	return current->t_cred;
 }
 
-/*
- * Another thread of this process may be looking at the old credentials without
- * a reference (cred_current). A process with several threads therefore keeps
- * them until it ends; one without puts them at once.
- */
 void cred_replace(struct cred *cr)
 {
-	struct proc *p = current_proc();
-	struct cred *old;
+	struct thread *t = current;
+	struct proc *p = t->t_proc;
+	struct cred *old = t->t_cred, *old_leader = NULL;
 
 	spin_lock(&proctree_lock);
 	spin_lock(&p->p_lock);
-	old = p->p_cred;
-	p->p_cred = cr;
+	t->t_cred = cr;
+	if (t->t_tid == p->p_pid) {
+		old_leader = p->p_cred;
+		p->p_cred = cred_get(cr);
+	}
 	/* Who had the old identity shall not look into the new one's memory (prctl(2)). */
 	if (old->cr_euid != cr->cr_euid || old->cr_egid != cr->cr_egid ||
 	    old->cr_fsuid != cr->cr_fsuid || old->cr_fsgid != cr->cr_fsgid) {
 		p->p_dumpable = 0;
 		p->p_pdeath_sig = 0;
 	}
-	if (p->p_nthreads > 1) {
-		old->cr_next = p->p_old_creds;
-		p->p_old_creds = old;
-		old = NULL;
-	}
 	spin_unlock(&p->p_lock);
 	spin_unlock(&proctree_lock);
-	if (old)
-		cred_put(old);
-}
-
-void cred_put_all(struct proc *p)
-{
-	while (p->p_old_creds) {
-		struct cred *old = p->p_old_creds;
-
-		p->p_old_creds = old->cr_next;
-		cred_put(old);
-	}
-	cred_put(p->p_cred);
+	if (old_leader)
+		cred_put(old_leader);
+	cred_put(old);
 }

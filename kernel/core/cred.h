@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Credentials: immutable once published, shared by reference; a change makes a
- * copy and replaces the pointer in the process (all threads at once, as POSIX
- * wants it). Capabilities are "effective uid is 0".
+ * copy and replaces the pointer in the thread that asked. To the kernel they are
+ * a thread's, as credentials(7) says; that all threads of a process change
+ * together, as POSIX wants it, is the C library's work. What others see of a
+ * process are its leader's. Capabilities are "effective uid is 0".
  */
 #ifndef KERNEL_CORE_CRED_H
 #define KERNEL_CORE_CRED_H
@@ -24,7 +26,6 @@ struct cred {
 	uid_t cr_uid, cr_euid, cr_suid, cr_fsuid;
 	gid_t cr_gid, cr_egid, cr_sgid, cr_fsgid;
 	struct cred_groups *cr_groups;	/* NULL: none */
-	struct cred *cr_next;		/* replaced, kept until the process ends */
 };
 
 extern struct cred cred_root;		/* static, uid 0; never freed */
@@ -37,14 +38,14 @@ void cred_set_groups(struct cred *cr, struct cred_groups *groups);
 bool cred_privileged(const struct cred *cr);			/* euid 0 */
 bool cred_in_group(const struct cred *cr, gid_t gid);		/* fsgid or supplementary */
 /*
- * Current process's credentials, without a reference: valid until the system call ends. Those
- * of another process are read under its p_lock or proctree_lock.
+ * The current thread's credentials, without a reference: valid until it replaces them. Others
+ * read a process's p_cred, under its p_lock or proctree_lock.
  */
 struct cred *cred_current(void);
-/* Publish a copy as the current process's credentials; takes over the reference. */
+/*
+ * Publish a copy as the current thread's credentials, and as its process's if it is the leader;
+ * takes over the reference. Takes proctree_lock and p_lock.
+ */
 void cred_replace(struct cred *cr);
-/* A process's credentials at its very end. */
-struct proc;
-void cred_put_all(struct proc *p);
 
 #endif

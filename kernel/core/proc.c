@@ -312,7 +312,7 @@ void proc_put(struct proc *p)
 	KASSERT(p != &proc0 && !p->p_vm && !p->p_fdt);
 	proc_release_upper(p);
 	if (p->p_cred)
-		cred_put_all(p);
+		cred_put(p->p_cred);
 	slab_free(proc_cache, p);
 	atomic_dec(&nprocs);
 }

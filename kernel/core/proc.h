@@ -74,8 +74,7 @@ struct proc {
 	bool p_is_init;			/* [I] pid 1 */
 
 	struct spinlock p_lock;
-	struct cred *p_cred;		/* [p] read by cred_current(), or cred_get() under p_lock */
-	struct cred *p_old_creds;	/* [p] see cred_replace() */
+	struct cred *p_cred;		/* [p] the leader's, for others to look at: cred.h */
 	struct rlimit p_rlimit[RLIM_NLIMITS];	/* [p] */
 	struct proc_usage p_dead_threads;	/* [p] */
 	struct proc_usage p_dead_children;	/* [t] */

@@ -37,6 +37,7 @@ static void thread_setup(struct thread *t, struct proc *p)
 	t->t_nice_weight_idx = (u8)(p->p_nice + 20);
 	t->t_affinity = ~0UL;
 	t->t_arch.at_fpu.fp_cpu = -1;
+	t->t_cred = cred_get(current && p != &proc0 ? cred_current() : &cred_root);
 	refcount_set(&t->t_ref, 1);
 	timer_setup(&t->t_sleep_timer, NULL);
 	list_init(&t->t_link);
@@ -84,6 +85,7 @@ void thread_put(struct thread *t)
 	thread_release_upper(t);
 	fpu_free(t);
 	kstack_free(t->t_kstack);
+	cred_put(t->t_cred);
 	slab_free(thread_cache, t);
 	atomic_dec(&nthreads);
 	proc_put(p);

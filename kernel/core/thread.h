@@ -53,6 +53,7 @@ struct thread {
 	struct thread *t_reap_next;		/* [r] dead, switched away from, to be freed */
 	struct hlist_node t_tid_hash;		/* [t] */
 	void *t_kstack;				/* [I] lowest address */
+	struct cred *t_cred;			/* [o] reference; see cred.h */
 	char t_name[16];			/* [o] comm */
 	refcount_t t_ref;			/* [a] */
 

@@ -556,7 +556,7 @@ static int exec_run(struct exec *ex)
 	if (err)
 		return err;
 	exec_identity(ex);
-	err = cred_copy(p->p_cred, &cr);
+	err = cred_copy(cred_current(), &cr);
 	if (err)
 		return err;
 	err = build_space(ex, &vm, &sp);

@@ -105,8 +105,8 @@ static int share_files(struct proc *p, struct proc *parent, u64 flags)
 
 static void inherit(struct proc *p, struct proc *parent)
 {
+	p->p_cred = cred_get(cred_current());
 	spin_lock(&parent->p_lock);
-	p->p_cred = cred_get(parent->p_cred);
 	memcpy(p->p_rlimit, parent->p_rlimit, sizeof(p->p_rlimit));
 	str_copy(p->p_name, parent->p_name, sizeof(p->p_name));
 	p->p_nice = parent->p_nice;

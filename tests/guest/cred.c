@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cred.c - user and group ids: the set*id(2) rules for root and for others,
- * saved ids, supplementary groups, what they mean for files made and for exec.
- *
- * Every case changes only its own process; the C library's calls are fine as
- * long as there is one thread.
+ * saved ids, supplementary groups, what they mean for files made and for exec,
+ * and whose they are when there are threads (credentials(7): a thread's).
  */
 #define _GNU_SOURCE
 #include "lib/util.h"
 
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -335,6 +336,133 @@ static void group_membership_gives_access(void)
 	CHECK_ERR(open("f", O_RDONLY), EACCES);
 }
 
+/* What the kernel says of the process; the identity that others see. */
+static void check_seen_from_outside(uid_t r, uid_t e)
+{
+	char text[4096], want[64];
+
+	read_file("/proc/self/status", text, sizeof(text));
+	snprintf(want, sizeof(want), "Uid:\t%u\t%u\t", r, e);
+	CHECK(strstr(text, want) != NULL);
+}
+
+/* By the bare call, which the library would make in every thread. */
+static void *drop_alone(void *arg)
+{
+	struct gate *g = arg;
+	pid_t pid;
+
+	OK(syscall(SYS_setresuid, A, B, C));
+	check_uids(A, B, C);
+	CHECK_ERR(open("f", O_RDONLY), EACCES);
+	pid = xfork();
+	if (pid == 0) {
+		check_uids(A, B, C);
+		check_seen_from_outside(A, B);
+		_exit(0);
+	}
+	wait_ok(pid);
+	gate_open(&g[0]);
+	gate_wait(&g[1]);
+	check_uids(A, B, C);
+	return NULL;
+}
+
+static void a_thread_changes_its_own(void)
+{
+	struct gate g[2];
+	pthread_t t;
+
+	need_root();
+	write_file("f", "x", 1);
+	OK(chmod("f", 0600));
+	gate_init(&g[0]);
+	gate_init(&g[1]);
+	CHECK_EQ(pthread_create(&t, NULL, drop_alone, g), 0);
+	gate_wait(&g[0]);
+	check_uids(0, 0, 0);
+	check_seen_from_outside(0, 0);
+	OK(close(OK(open("f", O_RDONLY))));
+	OK(syscall(SYS_setresuid, B, B, 0));
+	check_seen_from_outside(B, B);
+	gate_open(&g[1]);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	check_uids(B, B, 0);
+}
+
+static void *ids_are_a(void *arg)
+{
+	struct gate *g = arg;
+
+	gate_wait(g);
+	check_uids(A, A, A);
+	check_gids(B, B, B);
+	return NULL;
+}
+
+static void the_library_changes_all_threads(void)
+{
+	struct gate g;
+	pthread_t t[3];
+
+	need_root();
+	gate_init(&g);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, ids_are_a, &g), 0);
+	OK(setgid(B));
+	OK(setuid(A));
+	check_seen_from_outside(A, A);
+	for (int i = 0; i < 3; i++)
+		gate_open(&g);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(pthread_join(t[i], NULL), 0);
+}
+
+static void *exec_alone(void *arg)
+{
+	OK(syscall(SYS_setresgid, A + 1, A + 1, A + 1));
+	OK(syscall(SYS_setresuid, A, A, A));
+	execl(arg, tap_self, "--call", "uids", "60001", "60001", "60001", NULL);
+	FAIL("exec: errno %d", errno);
+	return NULL;
+}
+
+static void exec_keeps_the_calling_threads(void)
+{
+	char exe[40];
+	pthread_t t;
+	pid_t pid;
+
+	need_root();
+	snprintf(exe, sizeof(exe), "/proc/self/fd/%d", OK(open(tap_self, O_PATH)));
+	pid = xfork();
+	if (pid == 0) {
+		CHECK_EQ(pthread_create(&t, NULL, exec_alone, exe), 0);
+		pthread_join(t, NULL);
+		_exit(1);
+	}
+	wait_ok(pid);
+}
+
+/* Each of a program's threads takes on other ids again and again: nothing is left behind. */
+static void *change_often(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 2001; i++)
+		OK(syscall(SYS_setresuid, -1, i % 2 ? A : 0, 0));
+	return NULL;
+}
+
+static void replaced_ones_are_freed(void)
+{
+	pthread_t t;
+
+	need_root();
+	CHECK_EQ(pthread_create(&t, NULL, change_often, NULL), 0);
+	change_often(NULL);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+}
+
 static const struct tap_case cases[] = {
 	{ "root_setuid_sets_all", root_setuid_sets_all, 0 },
 	{ "root_setgid_sets_all", root_setgid_sets_all, 0 },
@@ -356,6 +484,10 @@ static const struct tap_case cases[] = {
 	{ "owner_of_new_files", owner_of_new_files, 0 },
 	{ "privilege_follows_effective", privilege_follows_effective, 0 },
 	{ "group_membership_gives_access", group_membership_gives_access, 0 },
+	{ "a_thread_changes_its_own", a_thread_changes_its_own, 0 },
+	{ "the_library_changes_all_threads", the_library_changes_all_threads, 0 },
+	{ "exec_keeps_the_calling_threads", exec_keeps_the_calling_threads, 0 },
+	{ "replaced_ones_are_freed", replaced_ones_are_freed, 0 },
 };
 
 static const struct tap_helper helpers[] = {
