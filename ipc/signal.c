@@ -31,6 +31,10 @@
 
 static struct slab_cache *entry_cache;
 
+/*
+ * The caller has set a flag of t_work, by an atomic operation and so before it looks here; the
+ * other side of the barrier is in switch_to().
+ */
 void signal_kick(struct thread *t)
 {
 	int cpu = READ_ONCE(t->t_cpu);

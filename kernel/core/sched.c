@@ -241,6 +241,11 @@ static void switch_to(struct runq *rq, struct thread *prev, struct thread *next)
 	trace(TRACE_SWITCH, prev->t_tid, next->t_tid, prev->t_state, 0);
 	rq->rq_curr = next;
 	this_cpu(percpu_current) = next;
+	/*
+	 * Who sends next a signal now either finds it on this CPU and interrupts it, or next
+	 * finds TW_SIGNAL on its way to user mode: see signal_kick().
+	 */
+	smp_mb();
 	prev = arch_switch(&prev->t_arch, &next->t_arch, prev, next->t_pmap);
 	finish_switch(prev);
 }
