@@ -21,9 +21,12 @@
 #define BLOCK		65536
 #define WORDS(bytes)	((bytes) / sizeof(uint64_t))
 #define EXT2_MAGIC	0xef53
+#define READERS		16	/* processes that read at once, */
+#define READS		512	/* so much together */
 
 static char name[512];
 static uint64_t block[WORDS(BLOCK)];
+static pid_t readers[READERS];
 
 static void fill(uint64_t mark, size_t at, size_t size)
 {
@@ -199,6 +202,80 @@ static void random_read_run(struct run *r, long n)
 	must_have_moved(0, before, bytes);
 }
 
+/* What a reader does: for a byte that comes, every READERS-th page from there on. */
+static void reader(struct run *r)
+{
+	char c;
+	int k;
+
+	while (read(r->in, &c, 1) == 1) {
+		for (k = c; k < READS; k += READERS) {
+			r->count = (uint64_t)(r->shared[0] + k);
+			size_t at = next_page(r);
+
+			must(pread(r->fd, block, PAGE, (off_t)at) == PAGE);
+			check(0, at, PAGE);
+		}
+		must(write(r->out, "", 1) == 1);
+	}
+}
+
+static void readers_setup(struct run *r)
+{
+	int go[2], done[2], i;
+
+	file_setup(r);
+	must(posix_fadvise(r->fd, 0, 0, POSIX_FADV_RANDOM) == 0);
+	r->shared = shared_page();
+	pipe_make(go);
+	pipe_make(done);
+	for (i = 0; i < READERS; i++) {
+		readers[i] = fork();
+		must(readers[i] >= 0);
+		if (readers[i] == 0) {
+			r->in = go[0];
+			r->out = done[1];
+			close(go[1]);
+			reader(r);
+			_exit(0);
+		}
+	}
+	close(go[0]);
+	close(done[1]);
+	r->out = go[1];
+	r->in = done[0];
+}
+
+/* As many processes at once, each with a read under way. */
+static void readers_run(struct run *r, long n)
+{
+	char bytes[READERS];
+	uint64_t before;
+	int i;
+
+	must(n == 1);
+	drop_caches();
+	before = sectors(0);
+	r->shared[0] = (int)(r->count++ * READS % (SIZE / PAGE));
+	for (i = 0; i < READERS; i++)
+		bytes[i] = (char)i;
+	timer_start(r);
+	write_all(r->out, bytes, READERS);
+	read_all(r->in, bytes, READERS);
+	timer_stop(r);
+	must_have_moved(0, before, READS * PAGE);
+}
+
+static void readers_finish(struct run *r)
+{
+	int i;
+
+	close(r->out);
+	for (i = 0; i < READERS; i++)
+		peer_join(readers[i]);
+	file_finish(r);
+}
+
 static void random_write_run(struct run *r, long n)
 {
 	uint64_t before = sectors(1);
@@ -257,6 +334,10 @@ static void create_run(struct run *r, long n)
 #define FILE_ROW(text, device, function, ...)				\
 	{ .name = "disk: " text, .setup = file_setup, .run = function,	\
 	  .finish = file_finish, .arg = device, __VA_ARGS__ }
+#define READERS_ROW(text, device)					\
+	{ .name = "disk: " text, .setup = readers_setup,		\
+	  .run = readers_run, .finish = readers_finish, .arg = device,	\
+	  .bytes = READS * PAGE, .max = 1 }
 /* A row for a file, and the same for a disk without a file system. */
 #define BOTH(text, ...)							\
 	FILE_ROW(text, 0, __VA_ARGS__),					\
@@ -265,6 +346,8 @@ static void create_run(struct run *r, long n)
 static const struct bench rows[] = {
 	BOTH("read 16 MiB, cold", cold_read_run, .bytes = SIZE, .max = 1),
 	BOTH("read 4 KiB at random, cold", random_read_run, .max = 256),
+	READERS_ROW("read 4 KiB at random, 16 at once, cold", 0),
+	READERS_ROW("device, read 4 KiB at random, 16 at once, cold", 1),
 	BOTH("overwrite 16 MiB, fsync", overwrite_run, .bytes = SIZE,
 	     .max = 1),
 	BOTH("write 4 KiB at random, fsync", random_write_run, .max = 64),
