@@ -198,7 +198,8 @@ def linux(report):
 
 # Those of tests/guest that have to do with files; TAP_DIR is where they work.
 FILE_TESTS = ("file_io file_open path perm rename dirent file_calls fallocate "
-              "mmap_file openat2 locks fifo").split()
+              "mmap_file openat2 locks fifo inotify splice seals mount exec "
+              "exec_script exec_elf cred limits forkshare efault races").split()
 
 
 def make_disk(report, folder, options, mib):
@@ -221,20 +222,31 @@ def ext2(report, *options):
                         ("ext3", "-b 1024 -j")):
         with tempfile.TemporaryDirectory(prefix="cutaway-ext2-") as folder:
             image = make_disk(report, folder, flags, 96)
-            for test in FILE_TESTS:
-                result = report.guest(
-                    *options, "--disk", image, "--keep", "--env", "TAP_DIR=/mnt",
-                    "--", "/bin/busybox", "ash", "-c",
-                    f"mount -t {kind} /dev/sda /mnt && chmod 1777 /mnt && "
-                    f"{{ /tests/{test}; s=$?; umount /mnt; exit $s; }}",
-                    timeout=120)
-                report.ktap(f"{test} {flags}", result)
+            report.ktap(flags, report.guest(
+                *options, "--disk", image, "--keep", "--env", "TAP_DIR=/mnt",
+                "--", "/bin/busybox", "ash", "-c",
+                f"mount -t {kind} /dev/sda /mnt && chmod 1777 /mnt && "
+                f"{{ /tests/runall {' '.join(FILE_TESTS)}; s=$?; umount /mnt; "
+                "exit $s; }", timeout=300))
             for leaf in report.leaves:
                 # As on Linux: files of 16 GiB, links of one block.
                 if "-b 1024" in leaf.name and leaf.name.endswith(
                         ("holes_are_zero", "long_link_target")):
                     leaf.state = "skipped"
             whole(report, flags, image)
+
+
+def disk_files(report, *options):
+    """The file tests where the root is a disk like that of `make run`."""
+    with tempfile.TemporaryDirectory(prefix="cutaway-root-") as folder:
+        image = os.path.join(folder, "root.img")
+        made = report.run([os.path.join(ROOT, "scripts", "image"), image, "fresh"])
+        report.check("an image of the root", made.status == 0, made)
+        for each in ((), options):
+            report.ktap("runall", report.guest(
+                *each, "--root", image, "--keep", "--", "/tests/runall", *FILE_TESTS,
+                timeout=200))
+            whole(report, " ".join(each) or "one CPU", image)
 
 
 TREE = """
@@ -702,6 +714,8 @@ SUITES = (
     Suite("host", "our own tools", host),
     Suite("unit", "pure code on the host under ASan and UBSan", unit),
     Suite("ext2", "the file tests on disks, debug kernel, two CPUs", ext2,
+          ("--debug", "--smp", "2")),
+    Suite("disk-files", "the file tests on a disk as the root, one and two CPUs", disk_files,
           ("--debug", "--smp", "2")),
     Suite("disk-trees", "5,000 files on a disk, a full disk, an image of mke2fs -d",
           disk_trees),
