@@ -272,7 +272,7 @@ static ssize_t write_locked(struct vnode *vn, struct uio *u)
 			vm_object_truncate(&vn->v_object, u->u_offset + n);
 		err = write_part(vn, u, n);
 		left -= (ssize_t)(before - u->u_resid);
-		if (u->u_offset > (u64)vn->v_size)
+		if (before != u->u_resid && u->u_offset > (u64)vn->v_size)
 			vn->v_size = (s64)u->u_offset;
 		/* It did not come to that. */
 		if (unlikely(err) && vn->v_object.vo_size > (u64)vn->v_size)

@@ -674,6 +674,9 @@ static int ext2_remount(struct superblock *sb, unsigned long flags, const char *
 	int err = 0;
 
 	(void)data;
+	/* What has failed once is repaired first. */
+	if (write && fs->fs_stopped)
+		return -EROFS;
 	if (write == fs->fs_writable)
 		return 0;
 	if (!write) {
@@ -685,7 +688,7 @@ static int ext2_remount(struct superblock *sb, unsigned long flags, const char *
 			end_writing(fs);
 		return err;
 	}
-	if (fs->fs_stopped || fs->fs_dev->bd_readonly ||
+	if (fs->fs_dev->bd_readonly ||
 	    (fs->fs_super->s_rev_level && fs->fs_super->s_feature_ro_compat & ~KNOWN_RO))
 		return -EROFS;
 	if (!fs->fs_journal)

@@ -168,6 +168,8 @@ static void limits(void)
 	for (int i = 0; i < 16; i++)
 		CHECK_EQ(write(fd, page, 4096), 4096);
 	CHECK_ERR(write(fd, page, 1), ENOSPC);
+	CHECK_ERR(pwrite(fd, page, 1, 1 << 20), ENOSPC);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 65536);
 	CHECK_ERR(fallocate(fd, 0, 0, 5 * 65536), ENOSPC);
 	/* A hole gives its pages back. */
 	OK(fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, 8192));

@@ -5,6 +5,7 @@ its machine is killed."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,31 +19,41 @@ sys.path.insert(0, os.path.join(ROOT, "scripts", "lib"))
 import diskimage  # noqa: E402
 
 PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))
-DEVICE = ("-device ide-hd,drive=d0,bus=ide.0,werror=report,rerror=report")
 MIB = 1 << 20
 
 
-def blockdev(node):
-    return f"-blockdev '{json.dumps(node)}' {DEVICE}"
+def blockdev(node, port=0):
+    node["node-name"] = f"d{port}"
+    return (f"-blockdev '{json.dumps(node)}' -device ide-hd,drive=d{port},"
+            f"bus=ide.{port},werror=report,rerror=report")
 
 
-def faulty(image, *errors):
+def faulty(image, *errors, port=0):
     """QEMU's arguments for a disk that fails as told. Each error: iotype and
     further members of blkdebug's inject-error."""
     return blockdev({
-        "driver": "blkdebug", "node-name": "d0",
-        "image": {"driver": "file", "filename": image},
+        "driver": "blkdebug", "image": {"driver": "file", "filename": image},
         "inject-error": [dict({"event": "none", "errno": 5, "once": False,
                                "immediately": True}, **each)
-                         for each in errors]})
+                         for each in errors]}, port)
+
+
+def faulty_flush(image, number, port):
+    """The same for a disk of which that flush fails, counted from 1."""
+    steps = [{"event": "flush_to_disk", "state": n, "new_state": n + 1}
+             for n in range(1, number)]
+    return blockdev({
+        "driver": "raw", "file": {
+            "driver": "blkdebug", "image": {"driver": "file", "filename": image},
+            "set-state": steps, "inject-error": [{
+                "event": "flush_to_disk", "iotype": "flush", "state": number,
+                "errno": 5, "once": True}]}}, port)
 
 
 def slow(image, bytes_per_second):
     return (f"-object throttle-group,id=tg,x-bps-total={bytes_per_second} " +
-            blockdev({"driver": "throttle", "throttle-group": "tg",
-                      "node-name": "d0",
-                      "file": {"driver": "raw", "file": {
-                          "driver": "file", "filename": image}}}))
+            blockdev({"driver": "throttle", "throttle-group": "tg", "file": {
+                "driver": "raw", "file": {"driver": "file", "filename": image}}}))
 
 
 def shell(report, disk, script, *words, timeout=60):
@@ -61,7 +72,7 @@ def errors(report):
             read_errors(report, image, *variant)
             write_errors(report, image, *variant)
             time_outs(report, image, *variant)
-        journal_errors(report, image)
+            file_system_errors(report, folder, *variant)
 
 
 def read_errors(report, image, *words):
@@ -130,35 +141,63 @@ def time_outs(report, image, *words):
                  result.out.splitlines()[3:4] == [b"1"], result)
 
 
-def journal_start(image):
-    """The sector of the journal's first block behind its own super block."""
-    out = diskimage.tool("debugfs", "-R", "stat <8>", image).stdout
-    match = re.search(rb"\(0(?:-\d+)?\):(\d+)", out)
-    return (int(match.group(1)) + 1) * 8
+def block_of(image, name, index):
+    """The first sector of a file's block of that number, on 4 KiB blocks."""
+    out = diskimage.tool("debugfs", "-R", f"bmap {name} {index}", image).stdout
+    return int(out) * 8
 
 
-def journal_errors(report, image):
-    """The log cannot be written: read-only, what is there is still read."""
+def inode_block(image, name):
+    """The first sector of the block that holds a file's inode."""
+    out = diskimage.tool("debugfs", "-R", f"imap {name}", image).stdout
+    return int(re.search(rb"located at block (\d+)", out).group(1)) * 8
+
+
+def make_image(image, kind):
+    """The files that tests/guest/fserr.c speaks of; `lost` has an inode far from the
+    others'."""
     with open(image, "wb") as out:
         out.truncate(32 * MIB)
-    diskimage.tool("mke2fs", "-q", "-F", "-t", "ext3", "-b", "4096", image)
-    diskimage.debugfs(image, ["mkdir /old"])
-    script = ("mkdir /mnt/d; mount -t ext2 /dev/sda /mnt/d || exit 9; "
-              "echo data > /mnt/d/file; sync; sleep 1; "
-              "echo more > /mnt/d/other && echo BAD; "
-              "ls /mnt/d; grep -o '/mnt/d ext[23] r[ow]' /proc/mounts")
-    disk = faulty(image, {"iotype": "write", "sector": journal_start(image)})
-    result = shell(report, disk, script)
-    report.check("journal error: read-only from there on",
-                 b"/mnt/d ext2 ro" in result.out and
-                 b"BAD" not in result.out, result)
-    report.check("journal error: reading goes on", b"old" in result.out and
-                 result.status == 0, result)
-    done = subprocess.run(["e2fsck", "-fy", image], check=False,
-                          capture_output=True,
-                          env=dict(os.environ, PATH=os.environ["PATH"] +
-                                   ":/usr/sbin:/sbin"))
-    report.check("journal error: e2fsck can mend it", done.returncode < 4)
+    diskimage.tool("mke2fs", "-q", "-F", "-t", kind, "-b", "4096", "-I", "128", image)
+    for size, names in ((3, "old"), (16 * 4096, "victim torn")):
+        with open(image + ".data", "wb") as out:
+            out.write(b"o" * size)
+        diskimage.debugfs(image, [f"write {image}.data {name}" for name in names.split()])
+    diskimage.debugfs(image, ["mkdir dark", f"write {image}.data near"] +
+                      [f"symlink l{n} x" for n in range(40)] + [f"write {image}.data lost"])
+
+
+def file_system_errors(report, folder, *words):
+    """A disk for each case of tests/guest/fserr.c, with its error."""
+    plain, logged = (os.path.join(folder, kind) for kind in ("ext2", "ext3"))
+    make_image(plain, "ext2")
+    make_image(logged, "ext3")
+    disks, images = [], []
+    for case, base, error in (
+            ("JOURNAL", logged, {"iotype": "write", "sector": block_of(logged, "<8>", 1)}),
+            ("DATA", logged, {"iotype": "write", "sector": block_of(logged, "victim", 2)}),
+            ("INODE", logged, {"iotype": "read", "sector": inode_block(logged, "lost")}),
+            ("READ", logged, None), ("SUPER", plain, {"iotype": "write", "sector": 2}),
+            ("FLUSH", plain, None)):
+        image = os.path.join(folder, case)
+        shutil.copyfile(base, image)
+        errors_ = [error] if error else [
+            {"iotype": "read", "sector": block_of(logged, *place)}
+            for place in (("torn", 1), ("dark", 0))]
+        port = len(disks)
+        disks.append(faulty(image, *errors_, port=port) if case != "FLUSH" else
+                     faulty_flush(image, 2, port))
+        images.append((case, image))
+    env = [word for port, (case, _) in enumerate(images)
+           for word in ("--env", f"FSERR_{case}=/dev/sd{chr(ord('a') + port)}")]
+    report.ktap("fserr", report.guest("--smp", "2", *words, *env, "--qemu", " ".join(disks),
+                                      "--", "/tests/fserr", timeout=120))
+    for case, image in images:
+        if case == "JOURNAL":
+            mended = report.run(["e2fsck", "-fy", image])
+            report.check(f"{case}: e2fsck can mend it", mended.status < 4, mended)
+        done = report.run(["e2fsck", "-fn", image])
+        report.check(f"{case}: e2fsck finds nothing", done.status == 0, done)
 
 
 def boot_disk(image):
