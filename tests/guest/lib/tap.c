@@ -9,6 +9,8 @@
  *
  * 1. Between the two readings of the counters the harness allocates nothing:
  *    no malloc, no stdio, its stack and data are touched beforehand.
+ *    A case starts when the harness is through with all that it writes while it waits: a page
+ *    of it that is copied later is one more in use for a harness that the case has started.
  * 2. The baseline of the counters is the lowest reading so far, not the one
  *    just before the case: what is still in flight at that moment (the last
  *    result line in the pipe to whoever reads it) can only make it too high.
@@ -42,6 +44,7 @@ char tap_self[512];
 
 /* Shared by the harness and all processes of a case. */
 struct tap_shared {
+	int ready;			/* the harness waits */
 	int failed;
 	int skipped;
 	char why[200];
@@ -298,6 +301,8 @@ static void run_child(const struct tap_case *c)
 {
 	char path[256];
 
+	while (!__atomic_load_n(&shared->ready, __ATOMIC_ACQUIRE))
+		sched_yield();
 	setpgid(0, 0);
 	signal(SIGALRM, SIG_DFL);
 	work_path(path, sizeof(path), getpid());
@@ -315,6 +320,7 @@ static int wait_case(pid_t pid, unsigned int limit)
 	case_pid = pid;
 	case_timed_out = 0;
 	alarm(limit);
+	__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR) {
 			tap_diag("waitpid: errno %d", errno);
