@@ -66,7 +66,7 @@ static void retry(const struct page_io *pi)
 		for (u32 left = b->b_segs[i].bs_len, len; left; left -= len, pg++) {
 			len = min(left, (u32)PAGE_SIZE);
 			if (!retry_page(pi, pg, sector, len))
-				vm_page_answer(pg, -EIO);
+				vm_page_answer(pg, -ENOMEM);
 			sector += len >> SECTOR_SHIFT;
 		}
 	}

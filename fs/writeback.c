@@ -161,6 +161,8 @@ static bool too_much(u32 percent)
 static __noreturn void flusher_main(void *arg)
 {
 	(void)arg;
+	/* Most of what it does makes memory free. */
+	current->t_reserve = true;
 	for (;;) {
 		nsec_t interval = (nsec_t)READ_ONCE(writeback_centisecs) * (10 * NSEC_PER_MSEC);
 		nsec_t age = (nsec_t)READ_ONCE(expire_centisecs) * (10 * NSEC_PER_MSEC);

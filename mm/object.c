@@ -95,7 +95,7 @@ void vm_object_init(struct vm_object *vo, const struct vm_pager *pager,
 	list_init(&vo->vo_dirty);
 	list_init(&vo->vo_writing);
 	vo->vo_ndirty = 0;
-	vo->vo_wberr = vo->vo_mapwberr = 0;
+	vo->vo_wberr = vo->vo_mapwberr = vo->vo_nomem = 0;
 	vo->vo_ra = (struct vm_ra){ .ra_max = VM_RA_DEFAULT };
 	radix_init(&vo->vo_swap, &vm_object_tree_ops);
 	scan_item_init(&vo->vo_scan);
@@ -261,8 +261,8 @@ static void settle(struct vm_object *vo, struct page *pg, u8 io)
 	if (written || io == PGIO_OK)
 		smp_store_release(&pg->pg_io, 0);
 	if (written) {
-		vm_object_written_locked(vo, pg);
-		if (io != PGIO_OK)
+		vm_object_written_locked(vo, pg, io == ENOMEM);
+		if (io != PGIO_OK && io != ENOMEM)
 			errseq_set(&vo->vo_wberr, -io);
 	} else if (io == PGIO_OK) {
 		pg->pg_flags |= PG_UPTODATE;

@@ -28,7 +28,10 @@ struct vm_object;
 struct vm_pager {
 	/* Start filling pages that are not up to date. The answer: 0 or -errno (-EIO). */
 	void (*vp_read)(struct vm_object *vo, struct page **pages, u64 index, unsigned int n);
-	/* Start writing dirty pages; the object is backed by something slower than memory. */
+	/*
+	 * Start writing dirty pages; the object is backed by something slower than memory. The
+	 * answer -ENOMEM leaves a page dirty.
+	 */
 	void (*vp_write)(struct vm_object *vo, struct page **pages, u64 index, unsigned int n);
 	/*
 	 * Bytes [from, to) of one page are about to be written through a shared mapping or write():
@@ -76,6 +79,7 @@ struct vm_object {
 	u64 vo_ndirty;			/* [vo_lock] on vo_dirty */
 	u32 vo_wberr;			/* [a] errseq: failed writes */
 	u32 vo_mapwberr;		/* [a] errseq: what msync(2) has told of these */
+	u32 vo_nomem;			/* [vo_lock] counts writes that found no memory */
 	struct vm_ra vo_ra;		/* of faults in its mappings */
 	atomic_t vo_mapped;		/* [a] number of areas that map it */
 	struct radix_tree vo_swap;	/* [vo_lock] index -> swap address of a page that is out */
@@ -170,8 +174,8 @@ u64 vm_object_start_write(struct vm_object *vo, u64 first, u64 last, u64 max);
 /* Wait for what is being written of [first, last] now. */
 void vm_object_wait_write(struct vm_object *vo, u64 first, u64 last);
 /*
- * Write all pages back that are dirty now, and wait. Errors are noted in vo_wberr, for
- * errseq_check() of each file.
+ * Write all pages back that are dirty now, and wait, for memory, too. Errors are noted in
+ * vo_wberr, for errseq_check() of each file.
  */
 void vm_object_writeback(struct vm_object *vo, u64 first, u64 last);
 /* Pages of all backed objects that are dirty; being written. */

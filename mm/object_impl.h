@@ -44,7 +44,10 @@ u64 vm_object_drop_swapped(struct vm_object *vo, u64 first, u64 last);
 
 /* A page on vo_dirty or vo_writing, not busy, is to be neither. */
 void vm_object_clean_locked(struct vm_object *vo, struct page *pg);
-/* A page that was being written is not any more; it may have become dirty meanwhile. */
-void vm_object_written_locked(struct vm_object *vo, struct page *pg);
+/*
+ * A page that was being written is not any more. It is dirty if it has become so meanwhile, or if
+ * there was no memory to write it.
+ */
+void vm_object_written_locked(struct vm_object *vo, struct page *pg, bool nomem);
 
 #endif

@@ -3,7 +3,7 @@
  * Dirty pages of objects with a disk behind them, and writing them back.
  *
  *	clean --mark_dirty--> on vo_dirty --start_write--> on vo_writing, busy --answer--> clean
- *	                          ^------------ dirty again meanwhile ----------------/
+ *	                          ^------- dirty again meanwhile, or no memory --------/
  *
  * A page's contents may change while it is being written: PG_DIRTY is then set again, and the page
  * goes back to vo_dirty when it is settled. Pages that are mapped are write-protected when they
@@ -18,13 +18,18 @@
  *
  * Locks: vo_lock; vm_ptlock of mapping spaces inside it.
  */
+#include <errno.h>
 #include <kassert.h>
+#include <kernel/upcalls.h>
 #include "kernel/core/waitq.h"
+#include "kernel/lib/errseq.h"
 #include "mm/area.h"
 #include "mm/object.h"
 #include "mm/object_impl.h"
+#include "mm/reclaim.h"
 
 #define RUN_MAX		128		/* pages given to the pager at once */
+#define TRIES_MAX	64		/* to write when there is no memory for it */
 
 static atomic64_t dirty_pages, writing_pages;
 
@@ -90,9 +95,13 @@ void vm_object_clean_locked(struct vm_object *vo, struct page *pg)
 	unlist_dirty(vo, pg);
 }
 
-void vm_object_written_locked(struct vm_object *vo, struct page *pg)
+void vm_object_written_locked(struct vm_object *vo, struct page *pg, bool nomem)
 {
 	KASSERT(!list_empty(&pg->pg_dirtylink));
+	if (unlikely(nomem)) {
+		pg->pg_flags |= PG_DIRTY;
+		vo->vo_nomem++;
+	}
 	list_del(&pg->pg_dirtylink);
 	atomic64_dec(&writing_pages);
 	if (pg->pg_flags & PG_DIRTY)
@@ -239,6 +248,16 @@ void vm_object_writeback(struct vm_object *vo, u64 first, u64 last)
 		return;
 	/* What is dirty again while it is being written cannot be started yet. */
 	vm_object_wait_write(vo, first, last);
-	(void)vm_object_start_write(vo, first, last, ~0ul);
-	vm_object_wait_write(vo, first, last);
+	for (unsigned int tries = 0; tries < TRIES_MAX; tries++) {
+		u32 nomem = READ_ONCE(vo->vo_nomem);
+
+		(void)vm_object_start_write(vo, first, last, ~0ul);
+		vm_object_wait_write(vo, first, last);
+		if (likely(READ_ONCE(vo->vo_nomem) == nomem))
+			return;
+		pageout_wake();
+		thread_pause(10 * NSEC_PER_MSEC);
+	}
+	/* The pages are dirty still, and whoever asked must know. */
+	errseq_set(&vo->vo_wberr, -ENOMEM);
 }

@@ -46,7 +46,7 @@ struct page_cpu {
 static DEFINE_PERCPU(struct page_cpu, page_cpu);
 
 static u64 total_frames;		/* [buddy_lock] */
-static u64 reserve_frames;		/* [I] only for ALLOC_ATOMIC, and for reclaim itself */
+static u64 reserve_frames;		/* [I] only for ALLOC_ATOMIC, reclaim, and the flusher */
 static u32 cpu_cache_max = PC_MAX;	/* [I] */
 static u32 cpu_refill_order = PC_REFILL_ORDER;	/* [I] */
 struct page *zero_page;
@@ -172,7 +172,7 @@ static void cache_drain(void)
 
 static struct page *take_direct(unsigned int order, unsigned int flags)
 {
-	bool all = flags & ALLOC_ATOMIC || current->t_reclaiming;
+	bool all = flags & ALLOC_ATOMIC || current->t_reclaiming || current->t_reserve;
 	irqflags_t f = spin_lock_irqsave(&buddy_lock);
 	struct page *pg = buddy_take(order, all ? 0 : reserve_frames);
 

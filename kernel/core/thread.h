@@ -65,7 +65,8 @@ struct thread {
 	/* fs/blkdev.c: requests held back for merging, how many, and how deep plugs nest. */
 	struct list_head t_plug;		/* [o] initialised when t_plugged is not 0 */
 	u16 t_plugged, t_plug_depth;		/* [o] */
-	bool t_reclaiming;			/* [o] frees memory: may use the reserve */
+	bool t_reclaiming;			/* [o] frees memory: uses the reserve, never reclaims */
+	bool t_reserve;				/* [o] writes back: uses the reserve */
 	u32 t_fail_nth;				/* [o] fault injection: countdown, 0: off */
 
 	void (*t_kfn)(void *);			/* [I] kernel threads */

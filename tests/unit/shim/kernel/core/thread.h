@@ -6,7 +6,7 @@
 #include "types.h"
 
 struct thread {
-	bool t_reclaiming;
+	bool t_reclaiming, t_reserve;
 };
 
 #endif
