@@ -110,8 +110,17 @@ void gather_init(struct gather *g, struct vmspace *vm);
 void vm_zap(struct gather *g, vaddr_t start, vaddr_t end);
 /* Flush and let the pages go. No spin lock but a vo_lock held. */
 void gather_finish(struct gather *g);
-/* The same for an address space that nobody uses or sees any more: no lock, no flush. */
-void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end);
+/* What a dying address space has lost: vm_rss and vm_swapped change under vm_ptlock only. */
+struct zapped {
+	s64 z_pages;
+	u64 z_swapped;
+};
+
+/*
+ * The same for an address space that nobody uses any more, nor sees this part of: no lock, no
+ * flush. Adds to *z.
+ */
+void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end, struct zapped *z);
 /* The entry e of a page of a, with the rights that a gives now. */
 pte_t area_entry(const struct vmarea *a, pte_t e);
 /* Make the entries of [start, end) in a agree with its flags. */
@@ -135,10 +144,10 @@ int vm_tables_own(struct vmspace *vm, vaddr_t start, vaddr_t end);
 /* Before a range ends at addr: own the table that it would cut in two. -ENOMEM. */
 int vm_table_cut(struct vmspace *vm, vaddr_t addr);
 /*
- * Let go of the table at va with all its pages, if it is shared: true. vm_ptlock held and the
- * TLBs flushed here, or vm is dying.
+ * Let go of the table at va with all its pages, if it is shared: true. dying NULL: vm_ptlock is
+ * held, and the TLBs are flushed here; else vm is dying, and the pages are added to *dying.
  */
-bool vm_table_drop(struct vmspace *vm, vaddr_t va, bool dying);
+bool vm_table_drop(struct vmspace *vm, vaddr_t va, struct zapped *dying);
 /*
  * Before a reference is taken on the page of pte, below dir: whoever writes to it later must
  * find out. vm_ptlock held.
@@ -152,7 +161,7 @@ u64 vm_table_users(struct vmspace *vm, vaddr_t va);
  */
 bool populate_stop(void);
 
-/* Resident pages come / go; vm_ptlock held, or vm dying. */
+/* Resident pages come / go; vm_ptlock held. */
 static inline void vm_rss_add(struct vmspace *vm, s64 n)
 {
 	u64 rss = (u64)atomic64_read(&vm->vm_rss);
@@ -160,6 +169,15 @@ static inline void vm_rss_add(struct vmspace *vm, s64 n)
 	if (n < 0 && rss > vm->vm_maxrss)
 		vm->vm_maxrss = rss;
 	atomic64_set(&vm->vm_rss, (s64)rss + n);
+}
+
+/*
+ * The entry e, for whoever replaces it: while the CPU may write by it, PTE_D may appear at any moment.
+ * It is missing only after MADV_FREE (pageout.c); too much of it does no harm.
+ */
+static inline pte_t pte_sealed(pte_t e)
+{
+	return e & PTE_W ? e | PTE_D : e;
 }
 
 /* Entry bits of a page in a, without the right to write. */

@@ -39,6 +39,7 @@
 #include "mm/object_impl.h"
 #include "mm/reclaim.h"
 #include "mm/slab.h"
+#include "mm/swap.h"
 
 #define TRUNCATE_BATCH	64
 #define IO_QUEUE_BITS	5
@@ -314,7 +315,7 @@ void vm_page_wait(struct vm_object *vo, struct page *pg)
 
 /*
  * Enter a new page; with a reference for the caller, who also allocates it. It is busy if read, or
- * if the page is in swap: *swp, else 0. -EEXIST, -ENOMEM.
+ * if the page is in swap: *swp, which counts once more then, else 0. -EEXIST, -ENOMEM.
  */
 static int enter_new(struct vm_object *vo, u64 index, struct page *pg, bool read, u64 *swp)
 {
@@ -326,6 +327,8 @@ static int enter_new(struct vm_object *vo, u64 index, struct page *pg, bool read
 		err = vm_object_enter(vo, index, pg, read || *swp ? PG_BUSY : PG_UPTODATE);
 		if (!err)
 			page_get(pg);
+		if (!err && unlikely(*swp))
+			swap_dup(*swp);
 		spin_unlock(&vo->vo_lock);
 	} while (err == -ENOMEM && vm_object_wait_node() == 0);
 	return err;

@@ -33,8 +33,8 @@ static inline u64 vm_object_swapped(const struct vm_object *vo, u64 index)
 	return radix_empty(&vo->vo_swap) ? 0 : (u64)radix_lookup(&vo->vo_swap, index);
 }
 /*
- * Read a busy page of the object from swap, free its slot, and answer the page: -EIO, or -EEXIST,
- * it must be made once more. No lock held.
+ * Read a busy page of the object from swap, free its slot, which the caller has counted once more,
+ * and answer the page: -EIO, or -EEXIST, it must be made anew. No lock held.
  */
 void vm_object_swap_in(struct vm_object *vo, struct page *pg, u64 swp);
 /* Pages first to last are not needed any more: how many of them were in swap. No lock held. */

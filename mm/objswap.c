@@ -14,18 +14,20 @@
 
 static int read_slot(struct vm_object *vo, struct page *pg, u64 swp)
 {
-	void *was;
+	int err = swap_rw(false, swp, &pg, 1) ? -EIO : 0;
 
-	if (swap_rw(false, swp, &pg, 1))
-		return -EIO;
-	spin_lock(&vo->vo_lock);
-	was = radix_delete(&vo->vo_swap, pg->pg_index);
-	spin_unlock(&vo->vo_lock);
-	/* Dropped by a truncation, and what we have read may be somebody else's. */
-	if (!was)
-		return -EEXIST;
+	if (!err) {
+		spin_lock(&vo->vo_lock);
+		/* A truncation may have dropped it meanwhile. */
+		if (radix_delete(&vo->vo_swap, pg->pg_index))
+			swap_drop(swp);
+		else
+			err = -EEXIST;
+		spin_unlock(&vo->vo_lock);
+	}
+	/* The caller's: until now the area could not be closed. */
 	swap_drop(swp);
-	return 0;
+	return err;
 }
 
 void vm_object_swap_in(struct vm_object *vo, struct page *pg, u64 swp)

@@ -39,17 +39,11 @@ struct pageout {
 
 struct scan_list vmspace_scan = SCAN_LIST_INIT(vmspace_scan);
 
-/* The entry's page goes, its reference to the gather. */
-static void take_entry(struct pageout *po, pte_t *pte, vaddr_t va, pte_t new)
+/* The entry for pg is gone: its reference to the gather. */
+static void take_page(struct pageout *po, struct page *pg, vaddr_t va)
 {
-	struct vmspace *vm = po->po_gather.g_vm;
-	struct page *pg = phys_to_page(pte_paddr(*pte));
-
-	WRITE_ONCE(*pte, new);
 	tlb_batch_add(&po->po_gather.g_tlb, va);
-	vm_rss_add(vm, -1);
-	if (new)
-		vm->vm_swapped++;
+	vm_rss_add(po->po_gather.g_vm, -1);
 	po->po_gather.g_pages[po->po_gather.g_count++] = pg;
 }
 
@@ -69,7 +63,9 @@ static bool swap_out(struct pageout *po, pte_t *pte, vaddr_t va)
 		page_get(pg);
 		po->po_pages[po->po_npages++] = pg;
 	}
-	take_entry(po, pte, va, swap_entry(swp));
+	WRITE_ONCE(*pte, swap_entry(swp));
+	po->po_gather.g_vm->vm_swapped++;
+	take_page(po, pg, va);
 	return true;
 }
 
@@ -99,7 +95,8 @@ static bool scan_entry(struct pageout *po, pte_t *pte, vaddr_t va)
 	if (po->po_how == PAGEOUT_FREE && !(e & PTE_COW))
 		forget |= PTE_D;
 	if (po->po_how != PAGEOUT_NOW && e & forget) {
-		WRITE_ONCE(*pte, e & ~forget);
+		/* No plain store: it may be now that the CPU sets PTE_D. */
+		__atomic_fetch_and(pte, ~forget, __ATOMIC_RELAXED);
 		tlb_batch_add(&po->po_gather.g_tlb, va);
 		return true;
 	}
@@ -107,7 +104,10 @@ static bool scan_entry(struct pageout *po, pte_t *pte, vaddr_t va)
 		return true;
 	if (e & PTE_D)
 		return swap_out(po, pte, va) && po->po_gather.g_count < SWAP_CLUSTER;
-	take_entry(po, pte, va, 0);
+	/* A write in this moment makes the page one that is wanted again. */
+	if (!__atomic_compare_exchange_n(pte, &e, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return true;
+	take_page(po, phys_to_page(pte_paddr(e)), va);
 	vm_event(VE_LAZYFREED);
 	po->po_freed++;
 	return po->po_gather.g_count < SWAP_CLUSTER;

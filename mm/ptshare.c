@@ -92,9 +92,12 @@ int vm_table_share(struct vmspace *parent, struct vmspace *child, vaddr_t va,
 	spin_unlock(&share_lock);
 	KASSERT(!*to);
 	if (!swapped) {
+		/* Truncation may take pages of files from the child already. */
+		spin_lock_nested(&child->vm_ptlock);
 		WRITE_ONCE(*to, *from);
 		child->vm_pmap.pm_ptpages++;
 		vm_rss_add(child, (s64)table->pg_index);
+		spin_unlock(&child->vm_ptlock);
 	}
 	spin_unlock(&parent->vm_ptlock);
 	return swapped ? -EAGAIN : 0;
@@ -171,7 +174,7 @@ int vm_table_cut(struct vmspace *vm, vaddr_t addr)
 	return IS_ALIGNED(addr, PT_SPAN) ? 0 : vm_tables_own(vm, addr, addr + 1);
 }
 
-bool vm_table_drop(struct vmspace *vm, vaddr_t va, bool dying)
+bool vm_table_drop(struct vmspace *vm, vaddr_t va, struct zapped *dying)
 {
 	pte_t *dir = pmap_lookup_dir(&vm->vm_pmap, va);
 	struct page *table = table_page(*dir);
@@ -186,12 +189,15 @@ bool vm_table_drop(struct vmspace *vm, vaddr_t va, bool dying)
 	if (others) {
 		WRITE_ONCE(*dir, 0);
 		vm->vm_pmap.pm_ptpages--;
-		vm_rss_add(vm, -(s64)table->pg_index);
-		tlb_batch_init(&tb);
-		if (!dying)
+		if (dying) {
+			dying->z_pages += (s64)table->pg_index;
+		} else {
+			vm_rss_add(vm, -(s64)table->pg_index);
+			/* Before the others can free the pages. */
+			tlb_batch_init(&tb);
 			tlb_batch_add_all(&tb);
-		/* Before the others can free the pages. */
-		tlb_batch_flush(&vm->vm_pmap, &tb);
+			tlb_batch_flush(&vm->vm_pmap, &tb);
+		}
 		atomic_dec(&table->pg_ref);
 	} else {
 		WRITE_ONCE(*dir, (*dir & ~PTE_SHARED) | PTE_W);

@@ -56,7 +56,7 @@ static void move_entries(struct vmspace *vm, struct vm_object *vo, vaddr_t old,
 			to = pmap_lookup(&vm->vm_pmap, va - old + new);
 			KASSERT(to && !*to);
 			WRITE_ONCE(*from, 0);
-			WRITE_ONCE(*to, e);
+			WRITE_ONCE(*to, pte_sealed(e));
 			tlb_batch_add(&tb, va);
 		}
 	}

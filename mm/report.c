@@ -38,12 +38,12 @@ struct note {
 };
 
 /*
- * How many address spaces have the page, when so many have the table with its entry. At
- * least one; others look at pages now and then, too.
+ * How many address spaces have the page, when so many have the table with its entry: object and
+ * swap cache do not count. At least one; others look at pages now and then, too.
  */
 static u64 page_users(const struct page *pg, u64 tables)
 {
-	int refs = atomic_read(&pg->pg_ref) - !!(pg->pg_flags & PG_CACHE);
+	int refs = atomic_read(&pg->pg_ref) - !!(pg->pg_flags & (PG_CACHE | PG_SWAP));
 
 	return (refs > 1 ? (u64)refs : 1) + tables - 1;
 }

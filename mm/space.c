@@ -338,11 +338,12 @@ static void clear_dying(struct vmspace *vm, struct pt_list *tables,
 {
 	struct vmarea *a = vm_first(vm), *next;
 	vaddr_t from = a ? a->va_start : 0;
+	struct zapped z = { 0, 0 };
 
 	for (; a; a = next) {
 		next = vm_next(a);
 		object_unlink(a);
-		vm_zap_dying(vm, a->va_start, a->va_end);
+		vm_zap_dying(vm, a->va_start, a->va_end, &z);
 		list_add_tail(&a->va_objlink, dead);
 		if (share_table(a, next))
 			continue;
@@ -351,6 +352,9 @@ static void clear_dying(struct vmspace *vm, struct pt_list *tables,
 				   next ? next->va_start : USER_TOP, tables);
 		from = next ? next->va_start : 0;
 	}
+	KASSERT_MSG(atomic64_read(&vm->vm_rss) == z.z_pages && vm->vm_swapped == z.z_swapped,
+		    "%ld pages, %ld found; %lu in swap, %lu found", atomic64_read(&vm->vm_rss),
+		    z.z_pages, vm->vm_swapped, z.z_swapped);
 }
 
 static void destroy(struct vmspace *vm)
@@ -361,9 +365,6 @@ static void destroy(struct vmspace *vm)
 	/* Reclaim looks at it no more. */
 	scan_remove(&vmspace_scan, &vm->vm_scan);
 	clear_dying(vm, &tables, &dead);
-	KASSERT_MSG(atomic64_read(&vm->vm_rss) == 0 && vm->vm_swapped == 0,
-		    "%ld pages left, %lu in swap", atomic64_read(&vm->vm_rss),
-		    vm->vm_swapped);
 	pmap_destroy(&vm->vm_pmap, &tables);
 	area_free_list(&dead);
 	slab_free(space_cache, vm);

@@ -31,11 +31,13 @@
 #include "mm/vmstat.h"
 
 #define READ_AHEAD	8		/* aligned slots that come in together */
+#define LOOK_MAX	64		/* pages looked at before others may have the lock */
 
 struct spinlock swap_lock = SPINLOCK_INIT("swap", RANK_SWAP);
 struct swap_area swap_areas[SWAP_AREAS];	/* [swap_lock] */
 static struct waitq busy_wq = WAITQ_INIT(busy_wq);	/* waiters for PG_BUSY pages */
-static u64 cached;				/* [swap_lock] pages in the cache */
+static LIST_HEAD(cache_list);			/* [swap_lock] pages in the cache, by pg_lru */
+static u64 cached;				/* [swap_lock] how many */
 
 static u64 slot_of(u64 swp)
 {
@@ -136,6 +138,7 @@ static void cache_remove(struct swap_area *sa, struct page *pg)
 	KASSERT(lock_held(&swap_lock) && cached_page(sa, slot) == pg);
 	sa->sa_page[slot] = 0;
 	pg->pg_flags &= (u16)~(PG_SWAP | PG_BUSY | PG_DIRTY | PG_REFERENCED | PG_UPTODATE);
+	list_del(&pg->pg_lru);
 	cached--;
 	if (sa->sa_count[slot] == 0)
 		release_slot(sa);
@@ -185,6 +188,7 @@ static void cache_insert(struct swap_area *sa, struct page *pg, u64 swp)
 	sa->sa_page[slot_of(swp)] = (u32)page_to_pfn(pg);
 	pg->pg_index = swp;
 	pg->pg_flags = PG_SWAP | PG_BUSY;
+	list_add_tail(&pg->pg_lru, &cache_list);
 	cached++;
 }
 
@@ -300,7 +304,7 @@ static bool wants_reading(const struct swap_area *sa, u64 slot)
  */
 static unsigned int claim_slots(u64 swp, struct page **pages, unsigned int n, u64 *first)
 {
-	struct swap_area *sa = area_of(swp);
+	struct swap_area *sa = &swap_areas[swap_area_of(swp)];
 	u64 base = round_down(swp, READ_AHEAD), lo = swp, hi = swp + 1;
 
 	spin_lock(&swap_lock);
@@ -319,15 +323,19 @@ static unsigned int claim_slots(u64 swp, struct page **pages, unsigned int n, u6
 	return (unsigned int)(hi - lo);
 }
 
-/* Wait while the page of swp is busy. True: there was one, look again. */
+/*
+ * Wait while the page of swp is busy. True: there was one, look again. Nobody keeps the slot for
+ * us, so the area may have been closed meanwhile.
+ */
 static bool wait_ready(u64 swp)
 {
-	struct swap_area *sa = area_of(swp);
+	struct swap_area *sa = &swap_areas[swap_area_of(swp)];
 	bool found = false;
-	struct page *pg;
+	struct page *pg = NULL;
 
 	spin_lock(&swap_lock);
-	while ((pg = cached_page(sa, slot_of(swp))) && pg->pg_flags & PG_BUSY) {
+	while (slot_of(swp) < sa->sa_nslots &&
+	       (pg = cached_page(sa, slot_of(swp))) && pg->pg_flags & PG_BUSY) {
 		found = true;
 		waitq_sleep_uninterruptible(&busy_wq, &swap_lock);
 	}
@@ -360,30 +368,38 @@ int swap_bring_in(u64 swp)
 	return err ? -EIO : 0;
 }
 
+/* One that nobody maps, of the next *left pages; its reference is the caller's. swap_lock held. */
+static struct page *take_unmapped(u64 *left)
+{
+	for (unsigned int look = LOOK_MAX; look && *left && !list_empty(&cache_list); look--) {
+		struct page *pg = list_first_entry(&cache_list, struct page, pg_lru);
+
+		--*left;
+		list_move_tail(&pg->pg_lru, &cache_list);
+		if (!(pg->pg_flags & (PG_BUSY | PG_DIRTY)) && atomic_read(&pg->pg_ref) == 1) {
+			cache_remove(area_of(pg->pg_index), pg);
+			return pg;
+		}
+	}
+	return NULL;
+}
+
 unsigned int swap_cache_shrink(unsigned int n)
 {
+	u64 left = READ_ONCE(cached);
 	unsigned int freed = 0;
 
-	for (unsigned int i = 0; i < SWAP_AREAS && freed < n; i++) {
-		struct swap_area *sa = &swap_areas[i];
+	while (freed < n && left) {
+		struct page *pg;
 
-		for (u64 slot = 1; slot < sa->sa_nslots && freed < n && READ_ONCE(cached); slot++) {
-			struct page *pg;
-
-			if (!READ_ONCE(sa->sa_page[slot]))
-				continue;
-			spin_lock(&swap_lock);
-			pg = cached_page(sa, slot);
-			if (pg && !(pg->pg_flags & (PG_BUSY | PG_DIRTY)) &&
-			    atomic_read(&pg->pg_ref) == 1)
-				cache_remove(sa, pg);
-			else
-				pg = NULL;
-			spin_unlock(&swap_lock);
-			if (pg) {
-				page_put(pg);
-				freed++;
-			}
+		spin_lock(&swap_lock);
+		pg = take_unmapped(&left);
+		if (!pg && list_empty(&cache_list))
+			left = 0;
+		spin_unlock(&swap_lock);
+		if (pg) {
+			page_put(pg);
+			freed++;
 		}
 	}
 	return freed;

@@ -50,7 +50,7 @@ static s64 copy_table(struct vmspace *child, pte_t *src, pte_t *dst, vaddr_t va,
 		if (private && (e & (PTE_W | PTE_COW)) != PTE_COW) {
 			if (e & PTE_W)
 				tlb_batch_add(tb, va);
-			e = (e & ~PTE_W) | PTE_COW;
+			e = (pte_sealed(e) & ~PTE_W) | PTE_COW;
 			*src = e;
 		}
 		page_get(phys_to_page(pte_paddr(e)));

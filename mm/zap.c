@@ -8,7 +8,7 @@
  *
  * Entries are read and written whole. A and D are set when an entry is made; the CPU sets them
  * again after reclaim or MADV_FREE has cleared them. A plain store may lose an A, which is no
- * harm; D only changes while no CPU has the right to write, or vm_lock is held for writing.
+ * harm; a D that is missing (MADV_FREE) may come while the CPU has the right to write: pte_sealed().
  *
  * Locks: vm_ptlock, taken here.
  */
@@ -89,7 +89,7 @@ void vm_zap(struct gather *g, vaddr_t start, vaddr_t end)
 		       (pte = pmap_next_table(&vm->vm_pmap, &va, end))) {
 			vaddr_t stop = table_stop(va, end);
 
-			if (vm_table_drop(vm, va, false))
+			if (vm_table_drop(vm, va, NULL))
 				va = whole_table(va, stop);
 			else
 				zap_table(g, pte, &va, stop);
@@ -101,7 +101,7 @@ void vm_zap(struct gather *g, vaddr_t start, vaddr_t end)
 	}
 }
 
-void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end)
+void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end, struct zapped *z)
 {
 	vaddr_t va = start;
 	s64 gone = 0;
@@ -111,7 +111,7 @@ void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end)
 		vaddr_t stop = table_stop(va, end);
 		pte_t *last = pte + ((stop - va) >> PAGE_SHIFT);
 
-		if (vm_table_drop(vm, va, true)) {
+		if (vm_table_drop(vm, va, z)) {
 			va = whole_table(va, stop);
 			continue;
 		}
@@ -122,7 +122,8 @@ void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end)
 				continue;
 			*pte = 0;
 			if (unlikely(!pte_has_page(e))) {
-				drop_swapped(vm, e);
+				swap_drop(swap_address(e));
+				z->z_swapped++;
 				continue;
 			}
 			page_put(phys_to_page(pte_paddr(e)));
@@ -130,7 +131,7 @@ void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end)
 		}
 		va = stop;
 	}
-	vm_rss_add(vm, -gone);
+	z->z_pages += gone;
 }
 
 /*
@@ -140,7 +141,7 @@ void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end)
  */
 pte_t area_entry(const struct vmarea *a, pte_t e)
 {
-	pte_t new = (e & (PTE_ADDR | PTE_COW | PTE_D)) | area_pte(a);
+	pte_t new = (pte_sealed(e) & (PTE_ADDR | PTE_COW | PTE_D)) | area_pte(a);
 	bool write;
 
 	if (!(a->va_flags & VA_PROT))

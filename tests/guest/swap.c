@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * swap.c - swapon, swapoff, and pages that go out and come back. Needs a privileged process and
- * a disk of at least 8 MiB that may be written over: $TEST_DISK, or /dev/ram0 on Cutaway
+ * a disk or a file of at least 8 MiB that may be written over: $TEST_DISK, or /dev/ram0 on Cutaway
  * (kernel word ramdisk=16). Else all is skipped.
  *
  * Helpers for the suite "pressure": sort MIB sorts so much memory, eat MIB touches it.
@@ -144,7 +144,8 @@ static void errors(void)
 
 static void listed(void)
 {
-	char buf[1024] = "", name[64];
+	char buf[1024] = "", name[64], type[16];
+	struct stat st;
 	unsigned long size, used;
 	int prio, fd;
 
@@ -153,9 +154,14 @@ static void listed(void)
 	fd = OK(open("/proc/swaps", O_RDONLY | O_CLOEXEC));
 	CHECK(read(fd, buf, sizeof(buf) - 1) > 0);
 	close(fd);
-	CHECK_EQ(sscanf(strchr(buf, '\n') + 1, "%63s partition %lu %lu %d", name, &size, &used,
-			&prio), 4);
+	CHECK_EQ(sscanf(strchr(buf, '\n') + 1, "%63s %15s %lu %lu %d", name, type, &size, &used,
+			&prio), 5);
 	CHECK(strcmp(name, disk()) == 0);
+	OK(stat(disk(), &st));
+	CHECK(strcmp(type, S_ISREG(st.st_mode) ? "file" : "partition") == 0);
+	/* Nobody else writes to what is in use. */
+	if (S_ISREG(st.st_mode))
+		CHECK_ERR(open(disk(), O_WRONLY | O_CLOEXEC), ETXTBSY);
 	/* Without the header and the bad ones. */
 	CHECK_EQ(size, (SLOTS - 1 - 3) * 4);
 	CHECK_EQ(prio, 77);
@@ -190,6 +196,58 @@ static void out_and_back(void)
 	OK(mprotect(p + 200 * PAGE, 100 * PAGE, PROT_READ));
 	for (size_t i = 200; i < 300; i++)
 		CHECK_EQ(*(size_t *)(p + i * PAGE), i * 12345);
+}
+
+/* A line of a file in /proc, summed up where there are several. */
+static long sum_of(const char *file, const char *name)
+{
+	FILE *f = fopen(file, "re");
+	char line[512];
+	long sum = 0, value;
+
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)) &&
+		    sscanf(line + strlen(name), "%ld", &value) == 1)
+			sum += value;
+	fclose(f);
+	return sum;
+}
+
+/* smaps, status and pagemap agree on what is out. */
+static void counted(void)
+{
+	start();
+	char *p = make(400);
+	CHECK_EQ(sum_of("/proc/self/smaps", "Swap:"), 0);
+	page_out(p, 400);
+	long kib = (long)swapped(p, 400) * 4;
+	CHECK_EQ(sum_of("/proc/self/smaps", "Swap:"), kib);
+	CHECK_EQ(sum_of("/proc/self/status", "VmSwap:"), kib);
+	check(p, 100);
+	kib = (long)swapped(p, 400) * 4;
+	CHECK(kib <= 300 * 4);
+	CHECK_EQ(sum_of("/proc/self/smaps", "Swap:"), kib);
+	CHECK_EQ(sum_of("/proc/self/status", "VmSwap:"), kib);
+	OK(munmap(p, 400 * PAGE));
+	CHECK_EQ(sum_of("/proc/self/status", "VmSwap:"), 0);
+	stop();
+}
+
+/* How many of the pages pagemap calls mapped by us alone. */
+static size_t exclusive(const void *p, size_t pages)
+{
+	int fd = OK(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
+	size_t n = 0;
+
+	for (size_t i = 0; i < pages; i++) {
+		uint64_t word;
+
+		CHECK_EQ(pread(fd, &word, 8, (off_t)(((uintptr_t)p / PAGE + i) * 8)), 8);
+		n += (word >> 56 & 0x81) == 0x81;
+	}
+	close(fd);
+	return n;
 }
 
 static void swapoff_brings_back(void)
@@ -239,17 +297,24 @@ static void cow_goes_out(void)
 
 	start();
 	char *p = make(800);
+	volatile size_t *gone = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(gone != MAP_FAILED);
 	gate_init(&out);
 	gate_init(&go);
 	pid_t pid = xfork();
 	if (pid == 0) {
 		OK(madvise(p, 800 * PAGE, MADV_PAGEOUT_));
+		*gone = swapped(p, 800);
 		gate_open(&out);
 		gate_wait(&go);
 		check(p, 800);
 		_exit(0);
 	}
 	gate_wait(&out);
+	/* Linux leaves pages alone that two have; else they are ours now, whatever swap keeps. */
+	if (*gone > 400)
+		CHECK(exclusive(p, 800) >= *gone);
 	OK(madvise(p, 800 * PAGE, MADV_PAGEOUT_));
 	for (size_t i = 0; i < 800; i += 2)
 		p[i * PAGE + 70] = 'p';
@@ -318,6 +383,40 @@ static void races(void)
 	for (size_t i = 0; i < 256; i++)
 		CHECK_EQ(*(size_t *)(race_memory + i * PAGE), i * 12345);
 	stop();
+}
+
+/* ---- races: the area goes while its last pages are waited for ---- */
+
+#define FEW	4
+
+static pthread_barrier_t again;
+
+static void *read_few(void *arg)
+{
+	for (int round = 0; round < 200; round++) {
+		pthread_barrier_wait(&again);
+		for (size_t i = 0; i < FEW; i++)
+			CHECK_EQ(*(volatile size_t *)(race_memory + i * PAGE), i * 12345);
+		pthread_barrier_wait(&again);
+	}
+	return arg;
+}
+
+static void swapoff_and_faults(void)
+{
+	pthread_t t;
+
+	race_memory = make(FEW);
+	pthread_barrier_init(&again, NULL, 2);
+	CHECK_EQ(pthread_create(&t, NULL, read_few, NULL), 0);
+	for (int round = 0; round < 200; round++) {
+		start();
+		OK(madvise(race_memory, FEW * PAGE, MADV_PAGEOUT_));
+		pthread_barrier_wait(&again);
+		stop();
+		pthread_barrier_wait(&again);
+	}
+	pthread_join(t, NULL);
 }
 
 /* ---- helpers ---- */
@@ -398,7 +497,9 @@ static const struct tap_case cases[] = {
 	{ "swapoff_brings_back", swapoff_brings_back, 0 },
 	{ "shared_by_fork", shared_by_fork, 0 },
 	{ "cow_goes_out", cow_goes_out, 0 },
+	{ "counted", counted, 0 },
 	{ "races", races, 60 },
+	{ "swapoff_and_faults", swapoff_and_faults, 60 },
 };
 
 static const struct tap_helper helpers[] = {

@@ -19,8 +19,22 @@ def make_swap(path, size):
         out.truncate(size)
 
 
-def shell(report, script, *words, timeout=120):
-    return report.guest(*words, "--", "/bin/sh", "-c", script, timeout=timeout)
+def shell(report, script, *words, timeout=120, sh=("/bin/sh",)):
+    return report.guest(*words, "--", *sh, "-c", script, timeout=timeout)
+
+
+def swap_file(report, folder):
+    """The tests of swap, on a file in pieces on a disk with blocks of 1 KiB."""
+    image = os.path.join(folder, "ext2.img")
+    result = report.run(["mke2fs", "-q", "-F", "-b", "1024", image, "32M"])
+    report.check("mke2fs", result.status == 0, result)
+    result = shell(report, "mount -t ext2 /dev/sda /mnt; i=0; while [ $i -lt 36 ]; do "
+                   "dd if=/dev/zero bs=64k count=4 >>/mnt/swap; "
+                   "dd if=/dev/zero bs=1k count=9 >>/mnt/other; i=$((i+1)); done 2>/dev/null; "
+                   "/tests/swap; s=$?; rm /mnt/swap; umount /mnt || exit 1; exit $s",
+                   "--smp", "2", "--disk", image, "--env", "TEST_DISK=/mnt/swap",
+                   sh=("/bin/busybox", "ash"), timeout=180)
+    report.ktap("swap-file", result)
 
 
 def pressure(report):
@@ -36,6 +50,17 @@ def pressure(report):
             result = shell(report, "TEST_DISK=/dev/sda /tests/swap", *words,
                            "--disk", swap, timeout=180)
             report.ktap(name, result)
+        swap_file(report, folder)
+        report.ktap("writeback", report.guest("--append", "ramdisk=16", "--",
+                                              "/tests/writeback", timeout=120))
+        result = shell(report, "swapon /dev/sda; mkdir m; "
+                       "mount -t tmpfs -o size=60M none m; "
+                       "yes | dd bs=64k iflag=fullblock 2>&1 >m/big | head -n 1; "
+                       "yes | head -c 62914560 | cmp - m/big && echo same",
+                       "--mem", "48", "--disk", swap, timeout=180)
+        report.check("a file larger than memory goes to swap, up to the limit of its tmpfs",
+                     result.out == b"dd: error writing 'standard output': "
+                     b"No space left on device\nsame\n", result)
         result = shell(report, "swapon /dev/sda; /tests/swap --call sort 100",
                        "--mem", "64", "--disk", swap, timeout=300)
         report.check("100 MiB sorted in 64 MiB and swap",
