@@ -80,7 +80,8 @@ struct fault {
 	unsigned int f_round;		/* how often FAULT_MEMORY */
 	struct page *f_page;		/* brought in for us; held until we are through */
 	bool f_major;			/* there was I/O */
-	bool f_announced;		/* pager knows that f_page will be written */
+	bool f_announced;		/* pager knows that f_page will be written, */
+	u64 f_end;			/* up to this byte of the object */
 };
 
 /* True while user copies must not fault pages in; this CPU. */
@@ -199,7 +200,14 @@ static int need_io(struct fault *f)
 {
 	vm_object_get(f->f_area->va_object);
 	f->f_object = f->f_area->va_object;
+	f->f_announced = f->f_access & VF_WRITE && f->f_area->va_flags & VA_SHARED;
 	return FAULT_IO;
+}
+
+/* The end of page index of vo, or of vo itself. */
+static u64 page_end(const struct vm_object *vo, u64 index)
+{
+	return min((index + 1) << PAGE_SHIFT, READ_ONCE(vo->vo_size));
 }
 
 /* A write to a private mapping of a page that is not mapped yet: map a copy. */
@@ -235,7 +243,7 @@ static int fault_shared_write(struct fault *f, pte_t *pte, struct page *pg)
 	struct vm_object *vo = f->f_area->va_object;
 	struct vmspace *vm = f->f_vm;
 	paddr_t pa = page_to_phys(pg);
-	bool spare = true;
+	bool spare = true, fits;
 
 	if (!vm_object_memory_only(vo)) {
 		if (!f->f_announced || f->f_page != pg) {
@@ -246,11 +254,13 @@ static int fault_shared_write(struct fault *f, pte_t *pte, struct page *pg)
 		page_get(pg);
 	}
 	spin_lock(&vm->vm_ptlock);
-	if (!*pte && still_there(vo, pg, f->f_index)) {
+	/* An object that grew first changes its size, and takes vm_ptlock afterwards, too. */
+	fits = vm_object_memory_only(vo) || page_end(vo, f->f_index) <= f->f_end;
+	if (fits && !*pte && still_there(vo, pg, f->f_index)) {
 		WRITE_ONCE(*pte, pa | area_pte(f->f_area) | PTE_W | PTE_D);
 		vm_rss_add(vm, 1);
 		spare = false;
-	} else if (*pte & PTE_P && pte_paddr(*pte) == pa) {
+	} else if (fits && *pte & PTE_P && pte_paddr(*pte) == pa) {
 		WRITE_ONCE(*pte, *pte | PTE_W | PTE_D);
 	}
 	spin_unlock(&vm->vm_ptlock);
@@ -458,24 +468,37 @@ out:
 	return err;
 }
 
+/* Tell the pager that a mapping will write to the page that was brought in. */
+static int announce(struct fault *f)
+{
+	struct vm_object *vo = f->f_object;
+	u64 from = f->f_index << PAGE_SHIFT;
+
+	f->f_end = page_end(vo, f->f_index);
+	/* Truncated: the next try finds that out. */
+	if (!vo->vo_pager || !vo->vo_pager->vp_make_writable || from >= f->f_end)
+		return 0;
+	return vo->vo_pager->vp_make_writable(vo, from, f->f_end);
+}
+
 /* Have the page brought in and, for a shared write, the pager told. No locks held. */
 static int bring_in(struct fault *f)
 {
 	struct vm_object *vo = f->f_object;
-	const struct vm_pager *pager = vo->vo_pager;
 	int err;
 
 	if (f->f_page)
 		page_put(f->f_page);
 	f->f_page = NULL;
 	vm_readaround(vo, f->f_index);
+	f->f_major |= vo->vo_pager && vo->vo_pager->vp_write;
+	if (f->f_announced)
+		vm_object_begin_announce(vo);
 	err = vm_object_getpage(vo, f->f_index, &f->f_page);
-	f->f_major |= pager && pager->vp_write;
-	if (!err && f->f_access & VF_WRITE && pager && pager->vp_make_writable)
-		err = pager->vp_make_writable(vo, f->f_index << PAGE_SHIFT,
-					      min((f->f_index + 1) << PAGE_SHIFT,
-						  READ_ONCE(vo->vo_size)));
-	f->f_announced = f->f_access & VF_WRITE;
+	if (!err && f->f_announced)
+		err = announce(f);
+	if (f->f_announced)
+		vm_object_end_announce(vo);
 	vm_object_put(vo);
 	return err && err != -ENOMEM ? -EIO : err;
 }

@@ -90,7 +90,8 @@ void vm_object_init(struct vm_object *vo, const struct vm_pager *pager,
 	radix_init(&vo->vo_pages, &vm_object_tree_ops);
 	vo->vo_npages = 0;
 	vo->vo_size = 0;
-	vo->vo_sealed = false;
+	vo->vo_sealed = vo->vo_frozen = false;
+	vo->vo_announcing = 0;
 	vo->vo_pager = pager;
 	vo->vo_owner = owner;
 	list_init(&vo->vo_dirty);
@@ -311,6 +312,45 @@ void vm_page_wait(struct vm_object *vo, struct page *pg)
 	page_put(pg);
 }
 
+/* ---- mappings' writes, and blocks that go ------------------------------------------ */
+
+void vm_object_freeze(struct vm_object *vo)
+{
+	spin_lock(&vo->vo_lock);
+	KASSERT(!vo->vo_frozen);
+	vo->vo_frozen = true;
+	while (vo->vo_announcing)
+		waitq_sleep_uninterruptible(io_queue(vo), &vo->vo_lock);
+	spin_unlock(&vo->vo_lock);
+}
+
+void vm_object_thaw(struct vm_object *vo)
+{
+	spin_lock(&vo->vo_lock);
+	KASSERT(vo->vo_frozen && !vo->vo_announcing);
+	vo->vo_frozen = false;
+	spin_unlock(&vo->vo_lock);
+	vm_object_wake(vo);
+}
+
+void vm_object_begin_announce(struct vm_object *vo)
+{
+	spin_lock(&vo->vo_lock);
+	while (vo->vo_frozen)
+		waitq_sleep_uninterruptible(io_queue(vo), &vo->vo_lock);
+	vo->vo_announcing++;
+	spin_unlock(&vo->vo_lock);
+}
+
+void vm_object_end_announce(struct vm_object *vo)
+{
+	spin_lock(&vo->vo_lock);
+	KASSERT(vo->vo_announcing);
+	vo->vo_announcing--;
+	spin_unlock(&vo->vo_lock);
+	vm_object_wake(vo);
+}
+
 /* ---- pages in ------------------------------------------------------------------ */
 
 /*
@@ -521,8 +561,10 @@ void vm_object_truncate(struct vm_object *vo, u64 size)
 	old = vo->vo_size;
 	WRITE_ONCE(vo->vo_size, size);
 	spin_unlock(&vo->vo_lock);
-	if (size >= old)
+	if (size >= old) {
+		vm_object_grown(vo, old);
 		return;
+	}
 	remove_range(vo, first, ~0ul);
 	unmap_range(vo, first, ~0ul);
 	zero_tail(vo, size);

@@ -72,6 +72,8 @@ struct vm_object {
 	u64 vo_npages;			/* [vo_lock] */
 	u64 vo_size;			/* [vo_lock] bytes, read freely; past it: SIGBUS */
 	bool vo_sealed;			/* [vo_lock] shared areas are read-only */
+	bool vo_frozen;			/* [vo_lock] no write is announced */
+	u32 vo_announcing;		/* [vo_lock] writes that are being announced */
 	const struct vm_pager *vo_pager;	/* [I] NULL: like one with all members NULL */
 	void *vo_owner;			/* [I] vnode of a file, NULL */
 	struct list_head vo_dirty;	/* [vo_lock] PG_DIRTY pages, oldest first; with vp_write only */
@@ -146,6 +148,18 @@ int vm_object_punch(struct vm_object *vo, u64 first, u64 last);
  */
 bool vm_object_seal(struct vm_object *vo);
 void vm_object_mark_dirty(struct vm_object *vo, struct page *pg);
+/*
+ * A file system gives blocks back: between these two calls no page is made writable by a mapping.
+ * Who does so now is waited for; no handle of a journal is held. One at a time.
+ */
+void vm_object_freeze(struct vm_object *vo);
+void vm_object_thaw(struct vm_object *vo);
+/*
+ * A mapping makes a page writable: from when it is brought in until the pager has been told, nobody
+ * takes it out, or its blocks away. Waits while the object is frozen.
+ */
+void vm_object_begin_announce(struct vm_object *vo);
+void vm_object_end_announce(struct vm_object *vo);
 
 /*
  * Have pages [first, last] out of the object, so that they are read anew. False: one is dirty,

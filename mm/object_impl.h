@@ -42,6 +42,11 @@ u64 vm_object_drop_swapped(struct vm_object *vo, u64 first, u64 last);
 
 /* ---- objwrite.c ---- */
 
+/*
+ * The object was old bytes long, and is longer now: the page with its old end was announced as
+ * far as that only. No lock held.
+ */
+void vm_object_grown(struct vm_object *vo, u64 old);
 /* A page on vo_dirty or vo_writing, not busy, is to be neither. */
 void vm_object_clean_locked(struct vm_object *vo, struct page *pg);
 /*

@@ -135,6 +135,19 @@ static void protect_page(struct vm_object *vo, struct page *pg, u64 index)
 	}
 }
 
+void vm_object_grown(struct vm_object *vo, u64 old)
+{
+	struct page *pg;
+
+	if (likely(!atomic_read(&vo->vo_mapped) || IS_ALIGNED(old, PAGE_SIZE)) || !backed(vo))
+		return;
+	spin_lock(&vo->vo_lock);
+	pg = radix_lookup(&vo->vo_pages, old >> PAGE_SHIFT);
+	if (pg)
+		protect_page(vo, pg, old >> PAGE_SHIFT);
+	spin_unlock(&vo->vo_lock);
+}
+
 /* From vo_dirty to vo_writing. */
 static void begin_write(struct vm_object *vo, struct page *pg)
 {

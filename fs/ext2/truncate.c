@@ -192,15 +192,15 @@ int ext2_free_from(struct vnode *vn, s64 size)
 }
 
 /* Begin: the new size, and a place on the orphan list while blocks go. */
-static int set_size(struct vnode *vn, s64 size, bool shrink)
+static int set_size(struct vnode *vn, s64 size, bool shorter)
 {
 	struct handle h;
 	int err = ext2_begin(ext2_of(vn), CREDITS_NAME, &h);
 
 	if (err)
 		return err;
-	err = ext2_join(&h, vn, shrink);
-	if (!err && shrink)
+	err = ext2_join(&h, vn, shorter);
+	if (!err && shorter)
 		err = ext2_orphan_add(&h, vn);
 	if (!err) {
 		vm_object_truncate(&vn->v_object, (u64)size);
@@ -230,29 +230,38 @@ static int load_tail(struct vnode *vn, s64 size)
 	return 0;
 }
 
-int ext2_truncate(struct vnode *vn, s64 size)
+/* Shorter: size, blocks, and off the orphan list again. */
+static int shrink(struct vnode *vn, s64 size)
 {
-	struct ext2 *fs = ext2_of(vn);
-	struct einode *ei = einode_of(vn);
-	bool shrink = size < max(vn->v_size, ei->ei_alloc_end);
 	struct handle h;
-	int err;
+	int err = set_size(vn, size, true);
 
-	KASSERT(rwlock_write_held(&vn->v_lock));
-	if (size > fs->fs_max_size)
-		return -EFBIG;
-	err = load_tail(vn, size);
 	if (!err)
-		err = set_size(vn, size, shrink);
-	if (err || !shrink)
-		return err;
-	err = ext2_free_from(vn, size);
-	if (err)
-		return err;
-	err = ext2_begin(fs, CREDITS_NAME, &h);
+		err = ext2_free_from(vn, size);
+	if (!err)
+		err = ext2_begin(ext2_of(vn), CREDITS_NAME, &h);
 	if (err)
 		return err;
 	err = ext2_orphan_del(&h, vn);
 	journal_stop(&h);
+	return err;
+}
+
+int ext2_truncate(struct vnode *vn, s64 size)
+{
+	int err;
+
+	KASSERT(rwlock_write_held(&vn->v_lock));
+	if (size > ext2_of(vn)->fs_max_size)
+		return -EFBIG;
+	err = load_tail(vn, size);
+	if (err)
+		return err;
+	if (size >= max(vn->v_size, einode_of(vn)->ei_alloc_end))
+		return set_size(vn, size, false);
+	/* A block that a mapping is given now would stay, with what was on it before. */
+	vm_object_freeze(&vn->v_object);
+	err = shrink(vn, size);
+	vm_object_thaw(&vn->v_object);
 	return err;
 }

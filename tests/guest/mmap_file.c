@@ -279,6 +279,54 @@ static void many_processes_one_counter(void)
 	CHECK_EQ(total, N * ROUNDS);
 }
 
+/* A private store into a hole is nobody's business but ours: no block of the disk is used. */
+static void private_stores_take_no_space(void)
+{
+	int fd = OK(open("hole", O_RDWR | O_CREAT, 0600));
+	struct stat before, after;
+
+	OK(ftruncate(fd, 64 * (off_t)PAGE));
+	OK(fsync(fd));
+	OK(fstat(fd, &before));
+	char *p = mmap(NULL, 64 * PAGE, RW, MAP_PRIVATE, fd, 0);
+	CHECK(p != MAP_FAILED);
+	memset(p, 'x', 64 * PAGE);
+	OK(fsync(fd));
+	OK(fstat(fd, &after));
+	CHECK_EQ(after.st_blocks, before.st_blocks);
+}
+
+/*
+ * The page that had the end is writable in the mapping when the file grows: what is stored
+ * behind the old end then must reach the disk, too.
+ */
+static void grows_under_a_mapping(void)
+{
+	int fd = OK(open("f", O_RDWR | O_CREAT, 0600));
+	char *p = map(fd, RW, MAP_SHARED, 0), page[PAGE];
+
+	for (int i = 0; i < 2; i++) {
+		OK(ftruncate(fd, 0));
+		OK(ftruncate(fd, 100));
+		p[50] = 'a';
+		if (i == 0)
+			OK(ftruncate(fd, PAGE));
+		else
+			CHECK_EQ(pwrite(fd, "end", 4, PAGE - 4), 4);
+		p[3000] = 'b';
+		p[1500] = 'c';
+		OK(msync(p, PAGE, MS_SYNC));
+		OK(munmap(p, 4 * PAGE));
+		OK(fsync(fd));
+		OK(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+		CHECK_EQ(pread(fd, page, PAGE, 0), PAGE);
+		CHECK_EQ(page[50], 'a');
+		CHECK_EQ(page[1500], 'c');
+		CHECK_EQ(page[3000], 'b');
+		p = map(fd, RW, MAP_SHARED, 0);
+	}
+}
+
 static const struct tap_case cases[] = {
 	{ "private_reads_the_file", private_reads_the_file, 0 },
 	{ "with_an_offset", with_an_offset, 0 },
@@ -296,6 +344,8 @@ static const struct tap_case cases[] = {
 	{ "dontneed_private_rereads", dontneed_private_rereads, 0 },
 	{ "execute_from_a_file", execute_from_a_file, 0 },
 	{ "msync_errors", msync_errors, 0 },
+	{ "private_stores_take_no_space", private_stores_take_no_space, 0 },
+	{ "grows_under_a_mapping", grows_under_a_mapping, 0 },
 	{ "many_processes_one_counter", many_processes_one_counter, 0 },
 };
 

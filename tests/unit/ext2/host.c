@@ -586,6 +586,17 @@ struct page *vm_object_lookup(struct vm_object *vo, u64 index)
 	return pg;
 }
 
+/* Nothing is mapped here. */
+void vm_object_freeze(struct vm_object *vo)
+{
+	(void)vo;
+}
+
+void vm_object_thaw(struct vm_object *vo)
+{
+	(void)vo;
+}
+
 void vm_object_mark_dirty(struct vm_object *vo, struct page *pg)
 {
 	(void)vo;
