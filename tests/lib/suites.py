@@ -23,6 +23,7 @@ import disktest
 import gdbpage
 import gdbtest
 import ktap
+import linuxdisk
 import memtest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -719,6 +720,8 @@ SUITES = (
           ("--debug", "--smp", "2")),
     Suite("disk-trees", "5,000 files on a disk, a full disk, an image of mke2fs -d",
           disk_trees),
+    Suite("linux-disk", "disks that we and Linux 6.1 hand to each other",
+          linuxdisk.suite),
     Suite("crash", "make crashtest, in its short form", crash_test, (200,)),
     Suite("binaries", "static programs of Debian", static_binaries),
     Suite("dynamic", "dynamically linked programs of Debian", dynamic_binaries,
