@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of fs/ext2 share. super.c has the overview.
+ * What the files of fs/ext2 share. mount.c has the overview.
  *
  * Legend: [I] immutable, [a] atomic, [A] fs_alloc_lock, [d] fs_dirty_lock,
  * [m] ei_map_lock, [v] v_lock of the vnode; fields of the super block's and
@@ -18,6 +18,7 @@
 #include "kernel/core/mutex.h"
 
 struct dirindex;
+struct statfs;
 struct superblock;
 
 struct ext2 {
@@ -33,6 +34,7 @@ struct ext2 {
 	u32 fs_ptrs;			/* [I] block numbers in an indirect block */
 	s64 fs_max_size;		/* [I] of a file */
 	bool fs_has_types;		/* [I] directory entries tell the file's type */
+	u16 fs_on_error;		/* EXT2_ERRORS_*; changes with mount and remount only */
 	bool fs_writable;		/* mounted for writing; changes with mount and remount only */
 	bool fs_stopped;		/* set once: no more changes after an error */
 	atomic_t fs_errors;		/* [a] inconsistencies found */
@@ -86,10 +88,28 @@ struct einode {
 static inline struct ext2 *ext2_of(const struct vnode *vn);
 static inline struct einode *einode_of(const struct vnode *vn) { return vn->v_data; }
 
-/* super.c */
+/* mount.c */
 void ext2_init(void);
+
+/* super.c */
 /* Something on disk is not as it must be: says so, counts it. Returns -EUCLEAN. */
 int ext2_error(struct ext2 *fs, const char *fmt, ...) __printf(2, 3);
+void ext2_make_readonly(struct ext2 *fs);
+/* Its numbers fit together, or -EINVAL. */
+int ext2_super_check(const struct ext2 *fs, const struct ext2_super *s);
+int ext2_super_read(struct ext2 *fs);
+int ext2_super_write(struct ext2 *fs);
+/* No feature forbids it. */
+bool ext2_super_may_write(const struct ext2 *fs);
+int ext2_groups_read(struct ext2 *fs);
+void ext2_groups_put(struct ext2 *fs);
+/* Say on disk that the file system is being written to; that all is at home. */
+int ext2_begin_writing(struct ext2 *fs);
+void ext2_end_writing(struct ext2 *fs);
+int ext2_statfs(struct superblock *sb, struct statfs *st);
+
+/* commit.c */
+extern const struct journal_ops ext2_journal_ops;
 /* A handle; end with journal_stop(). -EROFS, -EIO, -ENOMEM. */
 int ext2_begin(struct ext2 *fs, u32 credits, struct handle *h);
 /* Around the change of a buffer: before it, and (done with the change) after it. */

@@ -54,6 +54,7 @@ BUILD_ASSERT(offsetof(struct ext2_super, s_want_extra_isize) == 0x15e);
 
 #define EXT2_ERRORS_CONTINUE	1
 #define EXT2_ERRORS_RO		2
+#define EXT2_ERRORS_PANIC	3
 
 #define EXT2_COMPAT_JOURNAL	0x0004
 #define EXT2_COMPAT_DIR_INDEX	0x0020

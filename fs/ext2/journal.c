@@ -88,7 +88,7 @@ u32 journal_max_blocks(const struct journal *j, const struct jtrans *t)
 	u32 revokes = (j->j_size - sizeof(struct jbd_revoke)) / 4;
 
 	return bufs + DIV_ROUND_UP(bufs, tags_per_block(j)) +
-	       DIV_ROUND_UP(t->t_nrevokes, revokes) + 1;
+	       DIV_ROUND_UP(t->t_nrevokes + t->t_credits, revokes) + 1;
 }
 
 u32 journal_max_credits(const struct journal *j)
@@ -301,6 +301,10 @@ static int revoke_room(struct journal *j)
 	return 0;
 }
 
+/*
+ * A buffer that is the transaction's already gives up its block of the log for its revoke
+ * record; any other record costs a credit. So what handles were promised is enough.
+ */
 int journal_revoke(struct handle *h, u32 block)
 {
 	struct journal *j = h->h_journal;
@@ -321,6 +325,11 @@ int journal_revoke(struct handle *h, u32 block)
 	rc = j->j_running->t_revokes;
 	rc->rc_block[rc->rc_n++] = block;
 	j->j_running->t_nrevokes++;
+	if (!ours) {
+		KASSERT_MSG(h->h_credits, "block %u", block);
+		h->h_credits--;
+		j->j_running->t_credits--;
+	}
 	spin_unlock(&j->j_lock);
 	/* No transaction has it: nothing that must be kept until this one is committed. */
 	if (b && !ours)

@@ -19,7 +19,7 @@ struct journal;
 /* One change under way; on the stack of the thread that makes it. */
 struct handle {
 	struct journal *h_journal;	/* NULL: there is none, and all of this does nothing */
-	u32 h_credits;			/* buffers that may still join the transaction */
+	u32 h_credits;			/* buffers that may still join, or revoke records */
 	u32 h_tid;			/* transaction it belongs to */
 };
 
@@ -38,11 +38,12 @@ struct journal_ops {
 };
 
 /*
- * The log of len blocks of size bytes, found at blocks map[] of bd (taken over,
- * also on errors). Replays what a crash has left. -EUCLEAN: not a journal that we understand;
- * -EIO, -ENOMEM, -EROFS (there is something to replay, but bd is read-only).
+ * The log of len blocks of size bytes, found at blocks map[] of bd (taken over, also on
+ * errors). What is in it is replayed, or (recover false: the file system says that it is
+ * whole) thrown away. -EUCLEAN: not a journal that we understand; -EIO, -ENOMEM, -EROFS (there
+ * is something to replay, but bd is read-only).
  */
-int journal_open(struct blkdev *bd, u32 size, u32 *map, u32 len, u64 nblocks,
+int journal_open(struct blkdev *bd, u32 size, u32 *map, u32 len, u64 nblocks, bool recover,
 		 const struct journal_ops *ops, void *fs, struct journal **out);
 /* Get ready for handles: from now on a crash means replay. -EIO. */
 int journal_begin_use(struct journal *j);
@@ -52,7 +53,7 @@ int journal_flush(struct journal *j);
 void journal_close(struct journal *j);
 
 /*
- * Open a handle for at most credits buffers. Sleeps. -EROFS after an abort,
+ * Open a handle for at most credits buffers and revoke records. Sleeps. -EROFS after an abort,
  * -EIO, -ENOMEM. A thread has one handle at most, and waits for no commit
  * while it has it.
  */

@@ -66,7 +66,7 @@ static void log_add(struct commit *c, const void *data, bool escape)
 	u8 *to = page_to_virt(j->j_spare);
 	bool got = buf_get(j->j_dev, j->j_map[c->c_at], j->j_size, &b) == 0;
 
-	KASSERT(c->c_nbufs < j->j_max + LOG_SLACK);
+	KASSERT(c->c_nbufs < j->j_max);
 	if (got)
 		to = b->b_data;
 	memcpy(to, data, j->j_size);

@@ -24,9 +24,6 @@
 #define JBD_SUPER_V2	4
 #define JBD_REVOKE	5
 
-/* Blocks of the log beyond j_max, for revoke records that handles add once they are let in. */
-#define LOG_SLACK	16
-
 /* Tags of a descriptor: one for each block of the log that follows it. */
 #define TAG_ESCAPED	1	/* began with JBD_MAGIC, which the log has as 0 */
 #define TAG_SAME_UUID	2	/* no 16 bytes of UUID after this tag */
@@ -121,8 +118,11 @@ int journal_commit_running(struct journal *j);
 int journal_checkpoint(struct journal *j, u32 want);
 int journal_write_super(struct journal *j, u32 start, u32 tid);
 
-/* journal_replay.c: *next is the tid to go on with. */
-int journal_replay(struct journal *j, u32 *next);
+/*
+ * journal_replay.c: *next is the tid to go on with. recover: copy home what is in the log;
+ * else it is only looked at, so that its numbers are not used again.
+ */
+int journal_replay(struct journal *j, bool recover, u32 *next);
 
 /* Let go of what others have written home: memory, not space in the log. */
 void journal_sweep(struct journal *j);

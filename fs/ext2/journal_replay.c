@@ -186,7 +186,7 @@ static int walk(struct replay *r, enum pass pass, u32 start)
 	return err;
 }
 
-int journal_replay(struct journal *j, u32 *next)
+int journal_replay(struct journal *j, bool recover, u32 *next)
 {
 	u32 start = load_be32(j->j_sb->b_data + offsetof(struct jbd_super, js_start));
 	struct replay r = { .r_j = j, .r_start_tid = *next };
@@ -196,9 +196,9 @@ int journal_replay(struct journal *j, u32 *next)
 	if (!r.r_revoked)
 		return -ENOMEM;
 	err = walk(&r, PASS_SCAN, start);
-	if (!err)
+	if (!err && recover)
 		err = walk(&r, PASS_REVOKE, start);
-	if (!err)
+	if (!err && recover)
 		err = walk(&r, PASS_COPY, start);
 	for (u32 i = 0; i < 1u << REVOKE_BITS; i++) {
 		struct revoked *rv;
@@ -218,8 +218,9 @@ int journal_replay(struct journal *j, u32 *next)
 	 * number is not used again.
 	 */
 	*next = r.r_end_tid + 1;
-	printk(KERN_INFO "journal: %u transactions replayed, %u blocks, %u revoked\n",
-	       r.r_end_tid - r.r_start_tid, r.r_copied, r.r_skipped);
+	if (recover)
+		printk(KERN_INFO "journal: %u transactions replayed, %u blocks, %u revoked\n",
+		       r.r_end_tid - r.r_start_tid, r.r_copied, r.r_skipped);
 	return err;
 }
 
@@ -281,10 +282,10 @@ static int prepare(struct journal *j)
 {
 	u32 ring = j->j_len - j->j_first;
 
-	j->j_max = min(ring / 4, (u32)MAX_TRANS) - LOG_SLACK;
+	j->j_max = min(ring / 4, (u32)MAX_TRANS);
 	j->j_free = ring;
 	j->j_head = j->j_first;
-	j->j_logbufs = kmalloc((j->j_max + LOG_SLACK) * sizeof(struct buf *), ALLOC_WAIT);
+	j->j_logbufs = kmalloc(j->j_max * sizeof(struct buf *), ALLOC_WAIT);
 	j->j_spare = page_alloc(0, ALLOC_WAIT);
 	j->j_running = journal_trans_alloc();
 	if (!j->j_logbufs || !j->j_spare || !j->j_running)
@@ -294,7 +295,7 @@ static int prepare(struct journal *j)
 	return 0;
 }
 
-int journal_open(struct blkdev *bd, u32 size, u32 *map, u32 len, u64 nblocks,
+int journal_open(struct blkdev *bd, u32 size, u32 *map, u32 len, u64 nblocks, bool recover,
 		 const struct journal_ops *ops, void *fs, struct journal **out)
 {
 	struct journal *j = kzalloc(sizeof(*j));
@@ -317,7 +318,7 @@ int journal_open(struct blkdev *bd, u32 size, u32 *map, u32 len, u64 nblocks,
 	list_init(&j->j_checkpoint);
 	err = read_super(j);
 	if (!err && load_be32(j->j_sb->b_data + offsetof(struct jbd_super, js_start))) {
-		err = bd->bd_readonly ? -EROFS : journal_replay(j, &j->j_next_tid);
+		err = bd->bd_readonly ? -EROFS : journal_replay(j, recover, &j->j_next_tid);
 		if (!err)
 			err = journal_write_super(j, 0, j->j_next_tid);
 	}

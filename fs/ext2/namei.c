@@ -26,6 +26,9 @@ static int ext2_lookup(struct vnode *dir, const char *name, size_t len, struct v
 		return err;
 	ino = dirslot_entry(&ds)->d_ino;
 	buf_put(ds.ds_buf);
+	/* The journal's file, say, has no name. */
+	if (ino < ext2_of(dir)->fs_first_ino && ino != EXT2_ROOT_INO)
+		return ext2_error(ext2_of(dir), "a name leads to inode %u", ino);
 	return ext2_iget(dir->v_sb, ino, out);
 }
 

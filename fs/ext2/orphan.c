@@ -126,7 +126,10 @@ static int finish_truncate(struct vnode *vn)
 	return err;
 }
 
-/* At mount, with the journal in use. */
+/*
+ * At mount, with the journal in use. A list that makes no sense is an error of the file system, but
+ * none of the mount: what follows on it is left to e2fsck.
+ */
 int ext2_orphans_recover(struct ext2 *fs)
 {
 	int n = collect(fs), err = n < 0 ? n : 0;
@@ -147,5 +150,5 @@ int ext2_orphans_recover(struct ext2 *fs)
 	}
 	if (n > 0)
 		printk(KERN_INFO "ext2: %d orphans\n", n);
-	return err;
+	return err == -EUCLEAN ? 0 : err;
 }
