@@ -209,21 +209,21 @@ int proc_join_group(struct proc *p, pid_t pgid)
 	return 0;
 }
 
+bool pgrp_linked_by(const struct pgrp *pg, const struct proc *parent)
+{
+	KASSERT(lock_held(&proctree_lock));
+	return parent && !parent->p_is_init && parent->p_pgrp && parent->p_pgrp != pg &&
+	       parent->p_pgrp->pg_session == pg->pg_session;
+}
+
 bool pgrp_orphaned(struct pgrp *pg, const struct proc *ignore)
 {
 	struct proc *p;
 
-	KASSERT(lock_held(&proctree_lock));
-	list_for_each_entry(p, &pg->pg_members, p_pglink) {
-		struct proc *parent = p->p_parent;
-
-		if (p == ignore || p->p_state == PROC_ZOMBIE || !parent ||
-		    parent->p_is_init || !parent->p_pgrp)
-			continue;
-		if (parent->p_pgrp != pg &&
-		    parent->p_pgrp->pg_session == pg->pg_session)
+	list_for_each_entry(p, &pg->pg_members, p_pglink)
+		if (p != ignore && p->p_state != PROC_ZOMBIE &&
+		    pgrp_linked_by(pg, p->p_parent))
 			return false;
-	}
 	return true;
 }
 

@@ -146,6 +146,8 @@ unsigned int proc_count_uid(uid_t uid);		/* processes+threads for RLIMIT_NPROC *
 /* setsid, setpgid work horses; proctree_lock held. */
 int proc_new_session(struct proc *p);
 int proc_join_group(struct proc *p, pid_t pgid);
+/* Does this parent of a member link pg to the rest of its session? proctree_lock held. */
+bool pgrp_linked_by(const struct pgrp *pg, const struct proc *parent);
 /*
  * True when group pg is orphaned (POSIX): no member but ignore has a parent in
  * another group of the same session. proctree_lock held.

@@ -65,18 +65,19 @@ static struct proc *find_reaper(struct proc *p)
 }
 
 /*
- * If p's group has just become orphaned and has stopped members, nobody is left
- * to continue them: POSIX wants SIGHUP and SIGCONT. ignore: does not count as a link any more.
+ * p and its parent part, as one of them ends. If they were the last link of p's group to the
+ * rest of its session and it has stopped members, nobody is left to continue these: POSIX wants
+ * SIGHUP and SIGCONT. A group that was orphaned before is left alone.
  */
-static void hang_up_orphans(struct proc *p, struct proc *ignore)
+static void hang_up_orphans(struct proc *p, const struct proc *parent, const struct proc *ended)
 {
 	struct pgrp *pg = p->p_pgrp;
 	struct proc *member;
 
-	if (!pg || !pgrp_orphaned(pg, ignore))
+	if (!pg || !pgrp_linked_by(pg, parent) || !pgrp_orphaned(pg, ended))
 		return;
 	list_for_each_entry(member, &pg->pg_members, p_pglink) {
-		if (member == ignore || !member->p_stopped)
+		if (member == ended || !member->p_stopped)
 			continue;
 		signal_send_pgrp_locked(pg, SIGHUP, NULL);
 		signal_send_pgrp_locked(pg, SIGCONT, NULL);
@@ -116,7 +117,7 @@ static void reparent_children(struct proc *p, struct list_head *dead)
 		list_move_tail(&child->p_sibling, &reaper->p_children);
 		if (child->p_pdeath_sig)
 			signal_send_proc(child, child->p_pdeath_sig, NULL);
-		hang_up_orphans(child, p);
+		hang_up_orphans(child, p, p);
 		/* clone(2) may have asked for another one, for its own parent and nobody else. */
 		child->p_exit_signal = SIGCHLD;
 		if (child->p_state != PROC_ZOMBIE)
@@ -151,7 +152,7 @@ static void proc_exit(struct proc *p)
 	if (p->p_pgrp->pg_session->se_leader == p)
 		p->p_pgrp->pg_session->se_leader = NULL;
 	reparent_children(p, &dead);
-	hang_up_orphans(p, p);
+	hang_up_orphans(p, p->p_parent, p);
 	p->p_state = PROC_ZOMBIE;
 	vanished = notify_parent(p);
 	spin_unlock(&proctree_lock);

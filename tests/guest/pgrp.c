@@ -328,6 +328,49 @@ static void running_orphans_are_left_alone(void)
 	kill_and_reap(*child);
 }
 
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void leave_a_child(void *arg)
+{
+	pid_t *left = arg;
+
+	*left = spawn(pause_for_ever, NULL);
+	OK(kill(*left, SIGSTOP));
+	CHECK_EQ(waitpid(*left, NULL, WUNTRACED), *left);
+}
+
+/* A new session's only group is an orphan from the beginning: it does not become one. */
+static void who_ends_in_an_orphaned_group(void *arg)
+{
+	pid_t stopped;
+	int status;
+
+	OK(setsid());
+	handle(SIGHUP, on_signal, 0);
+	stopped = spawn(pause_for_ever, NULL);
+	OK(kill(stopped, SIGSTOP));
+	CHECK_EQ(waitpid(stopped, &status, WUNTRACED), stopped);
+	CHECK(WIFSTOPPED(status));
+	wait_ok(spawn(do_nothing, NULL));
+	/* One that leaves a child, stopped in this group, to another parent. */
+	wait_ok(spawn(leave_a_child, arg));
+	CHECK_EQ(caught, 0);
+	CHECK_EQ(waitpid(stopped, NULL, WCONTINUED | WNOHANG), 0);
+	kill_and_reap(stopped);
+}
+
+static void orphans_are_hung_up_once(void)
+{
+	pid_t *left = shared_alloc(PAGE);
+
+	OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	wait_ok(spawn(who_ends_in_an_orphaned_group, left));
+	kill_and_reap(*left);
+}
+
 static const struct tap_case cases[] = {
 	{ "inherited_by_fork", inherited_by_fork, 0 },
 	{ "setsid_makes_both", setsid_makes_both, 0 },
@@ -345,6 +388,7 @@ static const struct tap_case cases[] = {
 	{ "stopped_orphans_are_continued", stopped_orphans_are_continued, 0 },
 	{ "orphans_do_not_stop", orphans_do_not_stop, 0 },
 	{ "running_orphans_are_left_alone", running_orphans_are_left_alone, 0 },
+	{ "orphans_are_hung_up_once", orphans_are_hung_up_once, 0 },
 };
 
 static const struct tap_helper helpers[] = {
