@@ -18,6 +18,7 @@ import tempfile
 import threading
 
 import console
+import gdbreplay
 import gdbtest
 
 PAGE = os.path.join(gdbtest.ROOT, "docs", "page-fault.md")
@@ -146,7 +147,7 @@ def type_lines(terminal, lines):
 
 def replayed(report, page):
     with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
-        if not gdbtest.record(report, folder, page.typed[0], "another frame"):
+        if not gdbreplay.record(report, folder, page.typed[0], "another frame"):
             return []
         result = report.run(["env", f"RECORD={folder}", "scripts/gdb/start",
                              "replay", "-batch",

@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 import time
 
-import console
 import memtest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -279,99 +278,43 @@ def broken(report):
     report.check("a broken kernel answers", len(said) == len(words + ALL))
 
 
-# Questions that have no answer, and what is said instead.
-WRONG = (
-    ("ct-vm 99", r"^there is no process or thread 99; see ct-ps"),
-    ("ct-vm -1", r"^there is no process or thread -1"),
-    ("ct-vm ''", r"^no process is called nothing"),
-    ("ct-files nobody", r"^no process is called nobody; see ct-ps"),
-    ("ct-bt 99", r"^there is no process or thread 99"),
-    ("ct-ps 1", r"^usage: ct-ps$"),
-    ("ct-pt 1", r"^usage: ct-pt PID\|NAME ADDR"),
-    ("ct-pt 1 nosuch", r"^ct-pt: No symbol \"nosuch\""),
-    ("ct-pt 1 0x900000000000", r"^not canonical"),
-    ("ct-pt 1 0x1000", r"a read here faults \(bad\).*\n.* write .*\(bad\)"),
-    ("ct-pt 1 kmain", r"kernel only"),
-    ("ct-page", r"^usage: ct-page PFN\|ADDR"),
-    ("ct-page 0xfffff", r"^there is no frame 0xfffff: no RAM has the physical"),
-    ("ct-page 0x900000000000", r"is no address: bits 63 to 47 differ"),
-    ("ct-page 0x123456789000", r"^no frame is mapped at 0x123456789000"),
-    ("ct-buddy 99", r"^orders are 0 to 10"),
-    ("ct-slab nosuch", r"^nosuch is neither the name of a cache nor an addr"),
-    ("ct-slab 0", r"^0x0 is neither .* nor in a slab"),
-    ("ct-break nosuch", r"^no symbols of /bin/busybox are known; see ct-exec"),
-    ("ct-fault cov", r"^cov is neither a process .* nor a kind of fault: zero,"),
-    ("ct-fault 99 cow", r"^99 is neither a process"),
-    ("ct-fault at", r"^an address is to follow `at`"),
-    ("ct-back", r"^this is no replay; see make record"),
-    ("ct-goto x", r"^ct-goto: No symbol|^this is no replay"),
-)
-# Moments at which little is as usual: how to get there, a command, its answer.
-MOMENTS = (
-    (), "ct-ps", r"^This CPU has no page tables yet",
-    ("break kmain", "continue"), "ct-buddy", r"page_init\(\) has not run",
-    ("break slab_init", "continue"), "ct-buddy", r"^ +10 +4096 KiB +\d+",
-    ("break sched_init", "continue"), "ct-runq", r"^CPU 0: ",
-    # Out of the timer's interrupt into nowhere.
-    ("ct-exec ls", "tbreak timer_interrupt", "continue"), "ct-bt",
-    r"timer_interrupt(.*\n)+.*<signal handler called>",
-    ("tbreak trace_print_newest", "set $rip = 16", "continue"), "ct-bt",
-    r"trace_print_newest(.*\n)+.*panic_",
+ELSEWHERE = (
+    ("ct-exec faults", r"symbols: .*/faults .*/ld-linux-x86-64.so.2$"),
+    ("ct-break store", r"^Breakpoint 1 at 0x[57]\w+: file user/faults.c"),
+    ("continue", r"Breakpoint 1, store \(p=.* at user/faults.c:\d+"),
+    ("backtrace", r"store ", r"in cow ", r"in main "),
+    ("ct-fault faults cow", r"from +store at user/faults.c:\d+, in user mode",
+     r"area .* rw-p anonymous"),
+    ("backtrace", r"page_fault ", r"<signal handler called>", r"store \(p=",
+     r"in cow ", r" in main "),
+    ("finish", r"is over:$", r"entry +frame \S+: present, writable"),
+    ("tbreak *$user", r"^Temporary breakpoint"),
+    ("continue", r"Breakpoint 1, .*store \("),
+    ("stepi", r""), ("info symbol $pc", r"^store .* of .*/faults"),
+    ("ct-break exit", r"^Breakpoint \d+ at 0x7"), ("continue", r"exit \("),
+    ("info symbol $pc", r"exit .* of .*/libc.so.6"),
+    ("ct-bt 1", r"^init \(thread 1\)"),
 )
 
 
-def answers_always(report):
-    """An answer in plain words to each command: at any moment, to any argument, and
-    of a machine that runs another kernel or has ended."""
-    words, asked = [], []
-    for way, command, pattern in zip(*[iter(MOMENTS)] * 3):
-        words += way
-        asked.append((len(words), command, pattern))
-        words += [command, *ALL, "python gdb.selected_inferior()"]
-    start = len(words) - len(ALL)
-    words[start:start] = [command for command, _ in WRONG]
-    asked += [(start + at, *wrong) for at, wrong in enumerate(WRONG)]
-    words += ["kill", "ct-ps"]
-    asked.append((len(words) - 1, "ct-ps", r"^There is no machine"))
-    said = session(report, PIPELINE, words)
-    report.check("every command was run", len(said) == len(words))
-    for (at, command, pattern), text in zip(asked, map(lambda each: said[each[0]],
-                                                       asked)):
-        expect(report, f"{command} at {at}", text, pattern)
-    said = session(report, PIPELINE, ["break boot_start64", "continue", "ct-ps"],
-                   kernel="debug/cutaway.elf")
-    report.check("another kernel than its symbols", "runs another kernel" in
-                 "".join(said))
-
-
-# Two that sleep are made to wait for each other's address space; then somebody has
-# taken a spin lock and never gives it back.
-DEADLOCK = ["ct-exec sleep", "ct-exec sleep", "ct-exec sleep",
-            "python from cutaway import kernel, processes",
-            "python gdb.set_convenience_variable('one', "
-            "processes.find_thread(3).address)",
-            "python gdb.set_convenience_variable('two', "
-            "processes.find_thread(4).address)",
-            "set $vm = &$one->t_proc->p_vm->vm_lock",
-            "set $vm->rw_writer = $two", "set $vm->rw_state.a_value = -1",
-            "set $vm = &$two->t_proc->p_vm->vm_lock",
-            "set $vm->rw_writer = $one", "set $vm->rw_state.a_value = -1",
-            "ct-exec ls", "ct-locks", "set buf_lock.sl_next = buf_lock.sl_next + 1",
-            "break spin_lock_contended", "continue", "ct-locks"]
-
-
-def deadlocks(report):
-    """ct-locks on a kernel that does not go on."""
-    said = session(report, ["/bin/sh", "-c", "sleep 0.5 & sleep 0.5 & sleep 1; ls;"
-                            " sync; cat /dev/sda"], DEADLOCK,
-                   ("--disk", os.path.join(BUILD, "cutaway.elf")))
-    expect(report, "threads that wait in a circle", said[-5],
-           r"rwlock +vm_lock of .* for writing, waited for by sleep \(thread",
-           r"^  deadlock:$",
-           r"sleep \(thread \d\) waits for vm_lock of address space of sleep "
-           r"\(pid \d\), which sleep \(thread \d\) has")
-    expect(report, "a CPU that spins", said[-1], r"spinlock +buf_lock: a CPU",
-           r"CPU 0 spins for a lock .*buf_lock.* in \w+\(\)$")
+def dynamic(report):
+    """A position-independent program of this machine's: its symbols, and those of
+    its libraries, from user code into the fault and back."""
+    if os.uname().machine != "x86_64":
+        return report.skipped("symbols", "this machine's programs are others")
+    with tempfile.TemporaryDirectory(prefix="cutaway-test-") as folder:
+        path = os.path.join(folder, "faults")
+        built = report.run(["gcc", "-g", "-O1", "-pie", "-fPIE", "-o", path,
+                            "user/faults.c"])
+        report.check("built", built.status == 0, built)
+        words = [command for command, *_ in ELSEWHERE]
+        at = words.index("tbreak *$user")
+        words.insert(at - 1, "set $user = tf->tf_rip")
+        said = session(report, [path, "cow"], words, ("--add-program", path))
+        said[at - 1:at] = []
+    for (command, *patterns), text in zip(ELSEWHERE, said):
+        expect(report, command, text, *patterns)
+    return report.check("every command was run", len(said) == len(ELSEWHERE))
 
 
 def debug_kernel(report):
@@ -387,77 +330,3 @@ def debug_kernel(report):
     expect(report, "ct-ps", said.get("ct-ps", ""), r"^-> .*running +[01]\* ")
     expect(report, "ct-runq", said.get("ct-runq", ""), r"^CPU 0: ",
            r"^CPU 1: ")
-
-
-# ---- record and replay ------------------------------------------------------
-
-COUNT = r"^At instruction (\d+)"
-JOURNEY = (
-    "continue", "ct-exec faults", "ct-break store", "continue",
-    "ct-fault faults cow", "ct-back 0", "finish", "ct-back 0",
-    "ct-back 200",              # into the copying
-    "backtrace", "ct-goto $before",     # the first instruction of page_fault()
-    "backtrace 1", "ct-back 100",   # out of the fault, into the program
-    "continue", "info registers cs", "ct-fault faults cow", "ct-back 0",
-    "finish")
-
-
-def replay(report):
-    """Records a copy-on-write fault, and goes into it, through it, backwards
-    out of it, and through it again."""
-    with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
-        if not record(report, folder, "faults cow", "the parent still reads"):
-            return
-        words = list(JOURNEY)
-        words[6:6] = ["python from cutaway import replay; gdb."
-                      "set_convenience_variable('before', replay.count())"]
-        result = report.run(["env", f"RECORD={folder}", "scripts/gdb/start",
-                             "replay", "-batch", *marked(words)], timeout=120)
-        judge(report, [text for word, text in
-                       zip(words, answers(report, result))
-                       if not word.startswith("python ")])
-
-
-def record(report, folder, line, answer):
-    """Records a line typed at the prompt, and what follows. Was it in order?"""
-    terminal = console.Console(["env", f"RECORD={folder}", "scripts/run",
-                                "--record"], ROOT)
-    try:
-        terminal.expect(console.PROMPT, 60)
-        report.check("a recorded line", answer.encode() in
-                     terminal.line(line.encode()))
-        terminal.type(b"poweroff\r")
-        return terminal.end(30) == 0
-    except console.NotSeen as error:
-        report.failed("recording", error.args[0].decode("utf-8", "replace"))
-        return False
-    finally:
-        terminal.close()
-        report.note(terminal.log)
-
-
-def judge(report, said):
-    if len(said) < len(JOURNEY):
-        report.failed("the journey", "GDB ended before")
-        return
-    counts = [int(found[1]) for found in
-              (re.search(COUNT, text, re.M) for text in said) if found]
-    before, after = counts[:2]
-    report.check("a copy takes hundreds of instructions",
-                 before + 300 < after < before + 10000)
-    expect(report, "back into the copying", said[8],
-           rf"^At instruction {after - 200}\.", r"#0 ")
-    expect(report, "where the copy is made", said[9], "copy_page",
-           "fault_cow", "page_fault", r"store \(p=.* at user/faults.c",
-           r"in cow |main ")
-    expect(report, "back at the first instruction", said[10],
-           rf"^At instruction {before}\.", "page_fault")
-    expect(report, "back out of the fault", said[12],
-           rf"^At instruction {before - 100}\.")
-    expect(report, "forwards to the program's store", said[13],
-           r"^Breakpoint 2, store \(p=")
-    expect(report, "user mode", said[14], r"^cs +0x[\da-f]*[37bf] ")
-    report.check("the second time is like the first",
-                 said[15] == said[4] and counts[-1] == before and
-                 said[17].partition("Value")[0] ==
-                 said[6].partition("Value")[0] != "")

@@ -20,7 +20,9 @@ from xml.etree import ElementTree
 
 import console
 import disktest
+import gdbodd
 import gdbpage
+import gdbreplay
 import gdbtest
 import ktap
 import linuxdisk
@@ -748,12 +750,14 @@ SUITES = (
     Suite("gdb-commands", "the other commands ct-*, on whole and broken kernels",
           gdbtest.commands),
     Suite("gdb-answers", "ct-* with wrong arguments and at unusual moments",
-          gdbtest.answers_always),
-    Suite("gdb-locks", "ct-locks on a kernel in a deadlock", gdbtest.deadlocks),
+          gdbodd.answers),
+    Suite("gdb-dynamic", "symbols of position-independent programs and libraries",
+          gdbtest.dynamic),
+    Suite("gdb-locks", "ct-locks on a kernel in a deadlock", gdbodd.deadlocks),
     Suite("gdb-smp2", "ct-* on the debug kernel and two CPUs",
           gdbtest.debug_kernel),
     Suite("gdb-replay", "make record, make replay and ct-back",
-          gdbtest.replay),
+          gdbreplay.replay),
     Suite("gdb-page", "docs/page-fault.md, typed and compared", gdbpage.suite),
     Suite("layers", "no file reaches upwards", layers),
     Suite("docs", "references in the documents", docs),

@@ -16,6 +16,8 @@ def ct_buddy(words):
 
     Blocks are counted on the lists themselves and compared with the allocator's
     own counters. With ORDER: the frame numbers of all free blocks of that size.
+    Example:
+      ct-buddy 10         the free blocks of 4 MiB
     """
     if words:
         order = number(words[0])
@@ -82,6 +84,9 @@ def ct_slab(words):
       ready    free objects in the CPUs' magazines
     With NAME: its slabs that have free objects. With ADDR: the object that the
     address is in, and whether it is free.
+    Examples:
+      ct-slab vmarea
+      ct-slab $vm         if that is a pointer to a struct vmspace
     """
     if not words:
         print(f"{'cache':<16}{'size':>6}{'stride':>7}{'slabs':>7}{'pages':>6}"

@@ -83,6 +83,8 @@ def ct_bt(words):
     on, so that frame 3 and info locals work. ct-bt without a number returns to the
     CPU. A process number means its first thread; ct-ps lists them. Where user code
     called the kernel, the frames go on into the program.
+    Example:
+      ct-bt 2             where process 2 sleeps; then frame 4, info locals
     """
     if not words:
         sleeper.show(None)

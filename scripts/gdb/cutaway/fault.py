@@ -215,7 +215,8 @@ def ct_fault(words):
     With an address: to a fault of the page it is in. It stops on entry to
     page_fault(), and says who faulted where, what the CPU told, the area and the
     page-table entry, and what the kernel is about to do. When the fault is over
-    (type finish) it tells the entry as it is then. Examples:
+    (type finish) it tells the entry as it is then.
+    Examples:
       ct-fault                            the next one, whatever it is
       ct-fault sh cow                     sh's next copy-on-write fault
       ct-fault cowdemo cow at &shared     of the page of that variable

@@ -168,7 +168,7 @@ def _object(area, va, write, shared):
     page_size = const("PAGE_SIZE")
     if index >= (int(item["vo_size"]) + page_size - 1) // page_size:
         return "bus", f"Page {index} is past the end of {name}: SIGBUS."
-    found = radix_lookup(item["vo_pages"], index)
+    found = kernel.radix_lookup(item["vo_pages"], index)
     first = f"Page {index} of {name} is in memory" if found else \
         f"Page {index} of {name} is not in memory: it is brought in first"
     if not write:
@@ -178,17 +178,3 @@ def _object(area, va, write, shared):
         return "file", f"{first}. It is mapped writable: the file changes."
     return "file", (f"{first}. fault_private_copy() copies it at once and "
                     "maps the copy writable; the file does not change.")
-
-
-def radix_lookup(tree, wanted):
-    """The address of an item of a struct radix_tree, 0 if there is none."""
-    node, height = tree["x_top"], int(tree["x_height"])
-    bits = const("RADIX_BITS")
-    if height > const("RADIX_MAX_HEIGHT") or wanted >> height * bits:
-        return 0
-    kind = kernel.type_of("struct radix_node").pointer()
-    while int(node) and height:
-        height -= 1
-        slot = wanted >> height * bits & const("RADIX_SLOTS") - 1
-        node = node.cast(kind)["x_slot"][slot]
-    return int(node)

@@ -36,6 +36,8 @@ def ct_files(words):
     file share its offset, whether dup or fork made them; open files of one file
     share its vnode. Marked with * are descriptors that exec closes. "also" names
     the descriptors of other processes that lead to the same open file.
+    Example:
+      ct-files sh
     """
     owner = processes.chosen(words)
     mine = descriptors(owner)

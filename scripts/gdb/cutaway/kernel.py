@@ -9,6 +9,7 @@ text, so that commands are of use on a kernel that has come to grief.
 """
 
 import re
+import struct
 
 import gdb
 
@@ -20,7 +21,7 @@ class Unknown(gdb.error):
     """The kernel has no such variable, type, field or constant."""
 
 
-UNREADABLE = (gdb.error, OverflowError, UnicodeDecodeError)
+UNREADABLE = (gdb.error, OverflowError, UnicodeDecodeError, struct.error)
 
 
 # ---- symbols ----------------------------------------------------------------
@@ -299,3 +300,17 @@ def tree_of(root, name, member):
             return
         yield entry(node, name, member)
         node, seen = following, seen + 1
+
+
+def radix_lookup(tree, wanted):
+    """The address of an item of a struct radix_tree, 0 if there is none."""
+    node, height = tree["x_top"], int(tree["x_height"])
+    bits = const("RADIX_BITS")
+    if height > const("RADIX_MAX_HEIGHT") or wanted >> height * bits:
+        return 0
+    kind = type_of("struct radix_node").pointer()
+    while int(node) and height:
+        height -= 1
+        slot = wanted >> height * bits & const("RADIX_SLOTS") - 1
+        node = node.cast(kind)["x_slot"][slot]
+    return int(node)

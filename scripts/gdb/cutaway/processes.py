@@ -130,6 +130,8 @@ def ct_ps(_words):
     A process of one thread takes one line. CPU is that of the run queue; a star
     marks a thread that is running on it now, and an arrow the one on the CPU that
     GDB looks at. "kernel" threads belong to the kernel's own process 0.
+    Example: a breakpoint in schedule(), and at the stop
+      ct-ps
     """
     now = running()
     here = safely(lambda: int(machine.current().address), 0)
@@ -182,6 +184,8 @@ def ct_runq(_words):
     The thread with the least virtual run time is the next. The number in front of
     a waiting thread is what it has had more than the queue's minimum, in
     microseconds at nice 0.
+    Example: break schedule, continue, and at the stop
+      ct-runq
     """
     for cpu in machine.cpus():
         try:

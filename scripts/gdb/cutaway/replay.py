@@ -117,6 +117,8 @@ def ct_replay(_words):
     Everything happens as it did then, as often as you like: the same keys, the
     same interrupts at the same instructions, the same addresses. Breakpoints and
     stepping do not disturb it. ct-back goes back. `make replay` calls this.
+    Example: in GDB with build/record/cutaway.elf, to begin again
+      ct-replay
     """
     Machine.stop()
     with Quiet():
@@ -189,6 +191,9 @@ def ct_back(words):
     with continue. It takes as long as the recording took to here, for the replay
     starts anew and runs to the instruction before. ct-back 0 goes nowhere and
     tells the count, for ct-goto.
+    Examples:
+      ct-back 200         200 instructions earlier
+      ct-back user        to the instruction that faulted or called the kernel
     """
     now = count()
     if words == ["user"]:
@@ -210,6 +215,8 @@ def ct_goto(words):
     """Goes to an instruction of a replay by its count, forwards or back.
 
     ct-back 0 tells the count of the place where the replay is now.
+    Example:
+      ct-goto 11597373
     """
     target = number(words[0])
     if target != count():

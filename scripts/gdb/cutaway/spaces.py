@@ -20,6 +20,8 @@ def ct_vm(words):
       shared    of these, frames that something else refers to as well
       cow       of these, read-only until a write copies or takes them over
       swapped   pages that are in the swap area
+    Example:
+      ct-vm sh
     """
     owner = processes.chosen(words)
     space = pages.space_of(owner)
@@ -80,6 +82,9 @@ def ct_pt(words):
     Prints the entry at each of the four levels with all its flags, the physical
     address, and what a read and a write of the user's would do there. ADDR is any
     expression, such as &counter or $rsp; PID 0 means the kernel's own tables.
+    Examples:
+      ct-pt sh $rsp       the way to sh's stack
+      ct-pt 0 &all_procs  a variable of the kernel
     """
     address = number(words[1])
     owner = processes.named(words[0]) if words[0] != "0" else None

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""The suite on recordings: make record, make replay, and ct-back."""
+
+import re
+import tempfile
+
+import console
+import gdbtest
+
+COUNT = r"^At instruction (\d+)"
+JOURNEY = (
+    "continue", "ct-exec faults", "ct-break store", "continue",
+    "ct-fault faults cow", "ct-back 0", "finish", "ct-back 0",
+    "ct-back 200",              # into the copying
+    "backtrace", "ct-goto $before",     # the first instruction of page_fault()
+    "backtrace 1", "ct-back 100",   # out of the fault, into the program
+    "continue", "info registers cs", "ct-fault faults cow", "ct-back 0",
+    "finish")
+
+
+def replay(report):
+    """Records a copy-on-write fault, and goes into it, through it, backwards
+    out of it, and through it again."""
+    with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
+        if not record(report, folder, "faults cow", "the parent still reads"):
+            return
+        words = list(JOURNEY)
+        words[6:6] = ["python from cutaway import replay; gdb."
+                      "set_convenience_variable('before', replay.count())"]
+        result = report.run(["env", f"RECORD={folder}", "scripts/gdb/start",
+                             "replay", "-batch", *gdbtest.marked(words)], timeout=120)
+        judge(report, [text for word, text in
+                       zip(words, gdbtest.answers(report, result))
+                       if not word.startswith("python ")])
+
+
+def record(report, folder, line, answer):
+    """Records a line typed at the prompt, and what follows. Was it in order?"""
+    terminal = console.Console(["env", f"RECORD={folder}", "scripts/run",
+                                "--record"], gdbtest.ROOT)
+    try:
+        terminal.expect(console.PROMPT, 60)
+        report.check("a recorded line", answer.encode() in
+                     terminal.line(line.encode()))
+        terminal.type(b"poweroff\r")
+        return terminal.end(30) == 0
+    except console.NotSeen as error:
+        report.failed("recording", error.args[0].decode("utf-8", "replace"))
+        return False
+    finally:
+        terminal.close()
+        report.note(terminal.log)
+
+
+def judge(report, said):
+    if len(said) < len(JOURNEY):
+        report.failed("the journey", "GDB ended before")
+        return
+    counts = [int(found[1]) for found in
+              (re.search(COUNT, text, re.M) for text in said) if found]
+    before, after = counts[:2]
+    report.check("a copy takes hundreds of instructions",
+                 before + 300 < after < before + 10000)
+    gdbtest.expect(report, "back into the copying", said[8],
+           rf"^At instruction {after - 200}\.", r"#0 ")
+    gdbtest.expect(report, "where the copy is made", said[9], "copy_page",
+           "fault_cow", "page_fault", r"store \(p=.* at user/faults.c",
+           r"in cow |main ")
+    gdbtest.expect(report, "back at the first instruction", said[10],
+           rf"^At instruction {before}\.", "page_fault")
+    gdbtest.expect(report, "back out of the fault", said[12],
+           rf"^At instruction {before - 100}\.")
+    gdbtest.expect(report, "forwards to the program's store", said[13],
+           r"^Breakpoint 2, store \(p=")
+    gdbtest.expect(report, "user mode", said[14], r"^cs +0x[\da-f]*[37bf] ")
+    report.check("the second time is like the first",
+                 said[15] == said[4] and counts[-1] == before and
+                 said[17].partition("Value")[0] ==
+                 said[6].partition("Value")[0] != "")
