@@ -25,6 +25,7 @@
 #include "kernel/core/thread.h"
 #include "kernel/lib/fmt.h"
 #include "kernel/lib/string.h"
+#include "mm/object.h"
 #include "mm/page.h"
 #include "mm/slab.h"
 
@@ -367,6 +368,7 @@ int blkdev_register(struct blkdev *bd)
 	KASSERT(bd->bd_ops && bd->bd_max_segs && bd->bd_block_size >= SECTOR_SIZE &&
 		bd->bd_block_size <= PAGE_SIZE && bd->bd_max_sectors >= PAGE_SIZE / SECTOR_SIZE);
 	bd->bd_disk = bd;
+	bd->bd_ra_pages = VM_RA_DEFAULT;
 	blk_queue_init(bd);
 	err = blkdev_enter(bd);
 	if (err)

@@ -41,7 +41,7 @@ enum bio_op { BIO_READ, BIO_WRITE, BIO_FLUSH, BIO_DISCARD };
 #define BIO_FUA		0x01		/* write: done means on the medium */
 #define BIO_PREFLUSH	0x02		/* write: first flush what was completed before */
 #define BIO_SYNC	0x04		/* somebody waits: ahead of write-back in the elevator */
-#define BIO_RAHEAD	0x08		/* read-ahead: fail rather than retry */
+#define BIO_RAHEAD	0x08		/* read-ahead: the driver fails rather than retries */
 
 struct bio_seg {
 	struct page *bs_page;
@@ -111,6 +111,7 @@ struct blkdev {
 	u64 bd_sectors;			/* [I] size */
 	u32 bd_block_size;		/* [I] logical block, bytes (512) */
 	u32 bd_max_segs, bd_max_sectors;/* [I] of one request, and so of one bio */
+	u32 bd_ra_pages;		/* [a] disks only: read-ahead of files that are opened */
 	bool bd_readonly, bd_can_fua, bd_can_discard, bd_write_cache;	/* [I] */
 	struct blkdev *bd_disk;		/* [I] of a partition; a disk: itself */
 	u64 bd_start;			/* [I] of a partition, in sectors */

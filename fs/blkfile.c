@@ -20,8 +20,12 @@
 #include "fs/pageio.h"
 #include "fs/vnode.h"
 #include "fs/writeback.h"
+#include "kernel/core/thread.h"
 #include "kernel/lib/errseq.h"
 #include "mm/uaccess.h"
+
+#define ZERO_SEGS	32		/* of one write of zeros */
+#define RA_MOST		4096		/* pages of read-ahead */
 
 static struct fs_type bdev_type = { .ft_name = "bdev" };
 static struct superblock bdev_sb = {
@@ -60,6 +64,13 @@ static const struct vnode_ops bdev_vnode_ops = {
 struct blkdev *vnode_blkdev(const struct vnode *vn)
 {
 	return vn->v_sb == &bdev_sb ? vn->v_data : vn->v_sb->sb_bdev;
+}
+
+u32 vnode_ra_pages(const struct vnode *vn)
+{
+	struct blkdev *bd = vnode_blkdev(vn);
+
+	return bd ? READ_ONCE(bd->bd_disk->bd_ra_pages) : VM_RA_DEFAULT;
 }
 
 int blkfile_create(struct blkdev *bd)
@@ -177,18 +188,48 @@ static int bdev_mmap(struct file *f, u64 offset, u64 len, int prot, int flags,
 	return 0;
 }
 
-/* BLKDISCARD: forget the contents of a range of bytes. */
-static int discard(struct file *f, void __user *arg)
+/* The next sectors of a range forgotten, at most 1 GiB. *bytes: how many. */
+static int discard_some(struct blkdev *bd, u64 start, u64 *bytes)
+{
+	struct bio b = {
+		.b_dev = bd, .b_op = BIO_DISCARD, .b_sector = start >> SECTOR_SHIFT,
+		.b_bytes = (u32)min(*bytes, 1ul << 30),
+	};
+
+	*bytes = b.b_bytes;
+	return blk_submit_wait(&b);
+}
+
+/* The next sectors of a range overwritten with zeros: all pieces of the bio are the zero page. */
+static int zero_some(struct blkdev *bd, u64 start, u64 *bytes)
+{
+	struct bio_seg segs[ZERO_SEGS];
+	struct bio b = {
+		.b_dev = bd, .b_op = BIO_WRITE, .b_flags = BIO_SYNC, .b_segs = segs,
+		.b_sector = start >> SECTOR_SHIFT,
+	};
+
+	while (b.b_bytes < *bytes && b.b_nsegs < min_t(u32, ZERO_SEGS, bd->bd_max_segs)) {
+		u32 len = (u32)min(*bytes - b.b_bytes, PAGE_SIZE);
+
+		segs[b.b_nsegs++] = (struct bio_seg){ zero_page, 0, len };
+		b.b_bytes += len;
+	}
+	*bytes = b.b_bytes;
+	return blk_submit_wait(&b);
+}
+
+/* BLKDISCARD, BLKZEROOUT: a range of bytes, past the page cache. */
+static int change_range(struct file *f, void __user *arg,
+			int (*some)(struct blkdev *bd, u64 start, u64 *bytes))
 {
 	struct blkdev *bd = f->f_data;
 	struct vnode *vn = bd->bd_vnode;
-	u64 range[2], size = bd->bd_sectors << SECTOR_SHIFT;
+	u64 range[2], size = bd->bd_sectors << SECTOR_SHIFT, n;
 	int err = 0;
 
 	if (!file_writable(f))
 		return -EBADF;
-	if (!bd->bd_can_discard)
-		return -EOPNOTSUPP;
 	if (copy_from_user(range, arg, sizeof(range)))
 		return -EFAULT;
 	if ((range[0] | range[1]) % bd->bd_block_size || range[1] > size ||
@@ -197,32 +238,36 @@ static int discard(struct file *f, void __user *arg)
 	rwlock_write(&vn->v_lock);
 	vm_object_writeback(&vn->v_object, range[0] >> PAGE_SHIFT,
 			    (range[0] + range[1]) >> PAGE_SHIFT);
-	while (range[1] && !err) {
-		struct bio b = {
-			.b_dev = bd, .b_op = BIO_DISCARD, .b_sector = range[0] >> SECTOR_SHIFT,
-			.b_bytes = (u32)min(range[1], 1ul << 30),
-		};
-
+	for (; range[1] && !err; range[0] += n, range[1] -= n) {
+		n = range[1];
+		err = some(bd, range[0], &n);
 		(void)vm_object_drop_clean(&vn->v_object, range[0] >> PAGE_SHIFT,
-					   DIV_ROUND_UP(range[0] + b.b_bytes, PAGE_SIZE));
-		range[0] += b.b_bytes;
-		range[1] -= b.b_bytes;
-		err = blk_submit_wait(&b);
+					   DIV_ROUND_UP(range[0] + n, PAGE_SIZE));
+		if (!err && atomic_read(&((struct thread *)current)->t_work) & TW_EXIT)
+			err = -EINTR;
 	}
 	rwlock_write_unlock(&vn->v_lock);
 	return err;
 }
 
-/* Those for the administrator; -ENOTTY: another one. */
-static long admin_ioctl(struct file *f, unsigned int cmd, void __user *p)
+/* Those for the administrator, as far as they need a right that the open file does not give. */
+static long admin_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
-	if (cmd != BLKFLSBUF && cmd != BLKRRPART && cmd != BLKDISCARD)
-		return -ENOTTY;
-	if (cmd == BLKDISCARD)
-		return discard(f, p);
+	struct blkdev *bd = f->f_data;
+
 	if (!cred_privileged(cred_current()))
 		return -EACCES;
-	return cmd == BLKFLSBUF ? bdev_fsync(f, false) : blkdev_rescan(f->f_data);
+	switch (cmd) {
+	case BLKFLSBUF:
+		return bdev_fsync(f, false);
+	case BLKRRPART:
+		return blkdev_rescan(bd);
+	default:
+		/* BLKRASET: sectors, of files that are opened from now on. */
+		WRITE_ONCE(bd->bd_disk->bd_ra_pages,
+			   (u32)min(arg / (PAGE_SIZE / SECTOR_SIZE), (unsigned long)RA_MOST));
+		return 0;
+	}
 }
 
 static long bdev_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
@@ -236,7 +281,7 @@ static long bdev_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 	case BLKGETSIZE:
 		return put_user_u64(p, bd->bd_sectors);
 	case BLKRAGET:
-		return put_user_u64(p, VM_RA_DEFAULT * (PAGE_SIZE / SECTOR_SIZE));
+		return put_user_u64(p, (u64)bd->bd_disk->bd_ra_pages * (PAGE_SIZE / SECTOR_SIZE));
 	case BLKBSZGET:
 		return put_user_u32(p, PAGE_SIZE);
 	case BLKSSZGET:
@@ -248,8 +293,16 @@ static long bdev_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 		return put_user_u32(p, 0);
 	case BLKROGET:
 		return put_user_u32(p, bd->bd_readonly);
+	case BLKDISCARD:
+		return bd->bd_can_discard ? change_range(f, p, discard_some) : -EOPNOTSUPP;
+	case BLKZEROOUT:
+		return change_range(f, p, zero_some);
+	case BLKFLSBUF:
+	case BLKRRPART:
+	case BLKRASET:
+		return admin_ioctl(f, cmd, arg);
 	default:
-		return admin_ioctl(f, cmd, p);
+		return -ENOTTY;
 	}
 }
 
@@ -273,6 +326,7 @@ int blkfile_open(struct vnode *vn, struct file *f)
 		return -EACCES;
 	f->f_ops = &bdev_file_ops;
 	f->f_data = bd;
+	f->f_ra.ra_max = vnode_ra_pages(bd->bd_vnode);
 	atomic_inc(&bd->bd_openers);
 	f->f_wberr = errseq_sample(&bd->bd_vnode->v_object.vo_wberr);
 	return 0;

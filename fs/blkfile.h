@@ -24,5 +24,7 @@ struct vnode *blkfile_pages(const struct file *f);
 struct superblock *blkfile_superblock(void);
 /* The device behind a file's pages: of its file system, or itself. NULL: none. */
 struct blkdev *vnode_blkdev(const struct vnode *vn);
+/* How far an open file of vn reads ahead, unless posix_fadvise(2) says otherwise. */
+u32 vnode_ra_pages(const struct vnode *vn);
 
 #endif

@@ -7,8 +7,8 @@
  *	    \--merged with a neighbour, or queued--elevator--/         |
  *	         ^-- each bio for itself, when a merged request failed-+
  *
- * Elevator: two classes, each sorted by sector and by age. Reads and writes that somebody waits
- * for go before write-back and read-ahead. Inside a class requests go in one direction of
+ * Elevator: two classes, each sorted by sector and by age. Reads - who reads ahead soon waits -
+ * and writes that somebody waits for go before write-back. Inside a class requests go in one direction of
  * sectors, from the end of the last one on, unless the oldest has waited too long.
  *
  * Flushes: one at a time for a disk. Bios that want one while it runs share the next: what
@@ -46,9 +46,7 @@ static struct blk_request *rq_of(struct rb_node *n)
 
 static unsigned int rq_class(const struct blk_request *rq)
 {
-	if (rq->rq_op == BIO_READ)
-		return rq->rq_flags & BIO_RAHEAD ? ASYNC : SYNC;
-	return rq->rq_flags & BIO_SYNC ? SYNC : ASYNC;
+	return rq->rq_op == BIO_READ || rq->rq_flags & BIO_SYNC ? SYNC : ASYNC;
 }
 
 void blk_queue_init(struct blkdev *disk)

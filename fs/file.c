@@ -189,6 +189,7 @@ int file_open_path(const struct path *path, u32 flags, struct file **out)
 	path_get(&f->f_path);
 	f->f_vnode = vn;
 	f->f_wberr = errseq_sample(&vn->v_object.vo_wberr);
+	f->f_ra.ra_max = vnode_ra_pages(vn);
 	if (vn->v_sb->sb_bdev)
 		f->f_sbwberr = errseq_sample(&vn->v_sb->sb_bdev->bd_wberr);
 	if (!is_path && (f->f_mode & FMODE_WRITE) && S_ISREG(vn->v_mode)) {

@@ -31,16 +31,21 @@
 #include "fs/mount.h"
 #include "fs/namei.h"
 #include "fs/poll.h"
+#include "fs/report.h"
 #include "fs/vnode.h"
 #include "kernel/core/proc.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 #include "mm/uaccess.h"
 
-/* The defaults of /proc/sys/fs/inotify on Linux. */
-#define MAX_EVENTS	16384		/* in one queue */
-#define MAX_INSTANCES	128		/* of one user */
-#define MAX_WATCHES	65536		/* of one user */
+/* The files of /proc/sys/fs/inotify, with Linux' defaults; read without a lock. */
+static u32 max_queued_events = 16384;	/* in one queue, of instances made from now on */
+static u32 max_user_instances = 128;
+static u32 max_user_watches = 65536;
+
+REPORT_NUMBER(max_queued_events, "sys/fs/inotify/", max_queued_events, INT32_MAX, (void)0);
+REPORT_NUMBER(max_user_instances, "sys/fs/inotify/", max_user_instances, INT32_MAX, (void)0);
+REPORT_NUMBER(max_user_watches, "sys/fs/inotify/", max_user_watches, INT32_MAX, (void)0);
 
 /* What a watch may say besides events, and keeps. */
 #define KEPT_FLAGS	(IN_EXCL_UNLINK | IN_ONESHOT)
@@ -69,6 +74,7 @@ struct inotify {
 	struct list_head in_events;	/* [l] oldest first */
 	unsigned int in_nwatches;	/* [l] */
 	unsigned int in_nevents;	/* [l] */
+	unsigned int in_max_events;	/* [I] */
 	size_t in_bytes;		/* [l] what reading in_events takes */
 	bool in_overflow;		/* [l] events were lost, and nobody has read so yet */
 	int in_last_wd;			/* [l] */
@@ -85,6 +91,9 @@ atomic_t inotify_watches;
 void inotify_cache_init(void)
 {
 	watch_slab = slab_create("inotify_watch", sizeof(struct watch), 0);
+	statreport_register(&report_max_queued_events);
+	statreport_register(&report_max_user_instances);
+	statreport_register(&report_max_user_watches);
 }
 
 u32 inotify_cookie(void)
@@ -123,7 +132,7 @@ static void event_add(struct inotify *in, int wd, u32 mask, u32 cookie, const ch
 	KASSERT(lock_held(&inotify_lock));
 	if (event_repeats(in, wd, mask, name, len))
 		return;
-	if (in->in_nevents < MAX_EVENTS)
+	if (in->in_nevents < in->in_max_events)
 		e = kmalloc(sizeof(*e) + room, ALLOC_NOWAIT | ALLOC_ZERO);
 	if (e) {
 		e->ev = (struct inotify_event){
@@ -438,6 +447,7 @@ static int instance_create(u32 flags, struct file **out)
 	list_init(&in->in_watches);
 	list_init(&in->in_events);
 	waitq_init(&in->in_wq);
+	in->in_max_events = READ_ONCE(max_queued_events);
 	in->in_uid = cred_current()->cr_uid;
 	err = file_alloc(&inotify_fops, in, O_RDONLY | flags, out);
 	if (err) {
@@ -449,7 +459,7 @@ static int instance_create(u32 flags, struct file **out)
 	count_user(in->in_uid, &ninst, &nwatches);
 	list_add(&in->in_link, &instances);
 	spin_unlock(&inotify_lock);
-	if (ninst >= MAX_INSTANCES) {
+	if (ninst >= READ_ONCE(max_user_instances)) {
 		file_put(*out);
 		return -EMFILE;
 	}
@@ -494,7 +504,7 @@ static int watch_add(struct inotify *in, struct vnode *vn, u32 mask, struct watc
 		return old->w_wd;
 	}
 	count_user(in->in_uid, &ninst, &nwatches);
-	if (nwatches >= MAX_WATCHES || in->in_last_wd == INT32_MAX)
+	if (nwatches >= READ_ONCE(max_user_watches) || in->in_last_wd == INT32_MAX)
 		return -ENOSPC;
 	**w = (struct watch){
 		.w_next = vn->v_watches, .w_inst = in, .w_vn = vnode_get(vn),

@@ -567,7 +567,9 @@ static int remount_superblock(struct superblock *sb, unsigned long flags, const 
 	int err = 0;
 
 	WRITE_ONCE(sb->sb_flags, new);
-	if ((new & ~old & MS_RDONLY) && file_any_writer(NULL, sb))
+	/* A mapping that outlives its file was there before the file was closed. */
+	if ((new & ~old & MS_RDONLY) && (file_any_writer(NULL, sb) ||
+					 vnode_any_object(sb, vm_object_writers)))
 		err = -EBUSY;
 	if (!err && (new & ~old & MS_RDONLY))
 		err = superblock_sync(sb, true);

@@ -116,7 +116,7 @@ static void add_page(struct bio *b, struct page *pg, u32 len)
  * One bio for pages that lie in one run from sector on; bytes of it belong to the file. How many
  * pages it took, 0: no memory.
  */
-static unsigned int start_io(struct vm_object *vo, enum bio_op op, struct page **pages,
+static unsigned int start_io(struct vm_object *vo, enum bio_op op, u8 flags, struct page **pages,
 			     unsigned int n, u64 sector, u64 bytes)
 {
 	struct blkdev *bd = vnode_blkdev(vo->vo_owner);
@@ -131,7 +131,7 @@ static unsigned int start_io(struct vm_object *vo, enum bio_op op, struct page *
 	pi->pi_zero = 0;
 	pi->pi_bio = (struct bio){
 		.b_dev = bd, .b_op = (u8)op, .b_sector = sector, .b_segs = pi->pi_segs,
-		.b_done = io_done, .b_flags = op == BIO_READ ? 0 : writeback_bio_flags(),
+		.b_done = io_done, .b_flags = flags,
 	};
 	for (i = 0; i < n; i++) {
 		u64 left = bytes - i * PAGE_SIZE;
@@ -180,8 +180,8 @@ static int piecewise(struct vm_object *vo, struct page *pg, u64 index, enum bio_
  * Start with the first of n pages, and those that lie in one run with it. How many are taken care
  * of.
  */
-static unsigned int start_run(struct vm_object *vo, enum bio_op op, struct page **pages,
-			      u64 index, unsigned int n, u64 size)
+static unsigned int start_run(struct vm_object *vo, enum bio_op op, u8 flags,
+			      struct page **pages, u64 index, unsigned int n, u64 size)
 {
 	struct vnode *vn = vo->vo_owner;
 	u64 pos = index << PAGE_SHIFT, bytes;
@@ -209,7 +209,7 @@ static unsigned int start_run(struct vm_object *vo, enum bio_op op, struct page 
 	if (op == BIO_WRITE)
 		bytes = min(run.br_bytes, (u64)count << PAGE_SHIFT);
 	if (count && run.br_sector != BLKRUN_HOLE)
-		done = start_io(vo, op, pages, count, run.br_sector, bytes);
+		done = start_io(vo, op, flags, pages, count, run.br_sector, bytes);
 	if (count && run.br_sector == BLKRUN_HOLE) {
 		for (; done < count; done++) {
 			if (op == BIO_READ)
@@ -224,23 +224,24 @@ static unsigned int start_run(struct vm_object *vo, enum bio_op op, struct page 
 	return done;
 }
 
-static void start_all(struct vm_object *vo, enum bio_op op, struct page **pages, u64 index,
-		      unsigned int n)
+static void start_all(struct vm_object *vo, enum bio_op op, u8 flags, struct page **pages,
+		      u64 index, unsigned int n)
 {
 	u64 size = READ_ONCE(vo->vo_size);
 
 	if (n > 1)
 		blk_plug();
 	for (unsigned int i = 0; i < n; )
-		i += start_run(vo, op, pages + i, index + i, n - i, size);
+		i += start_run(vo, op, flags, pages + i, index + i, n - i, size);
 	if (n > 1)
 		blk_unplug();
 	vm_object_wake(vo);
 }
 
-static void pageio_read(struct vm_object *vo, struct page **pages, u64 index, unsigned int n)
+static void pageio_read(struct vm_object *vo, struct page **pages, u64 index, unsigned int n,
+			bool ahead)
 {
-	start_all(vo, BIO_READ, pages, index, n);
+	start_all(vo, BIO_READ, ahead ? BIO_RAHEAD : 0, pages, index, n);
 }
 
 /* Stores behind the end of the file, through mappings of its last page, are not the file's. */
@@ -256,7 +257,7 @@ static void zero_behind(struct vm_object *vo, struct page **pages, u64 index, un
 static void pageio_write(struct vm_object *vo, struct page **pages, u64 index, unsigned int n)
 {
 	zero_behind(vo, pages, index, n);
-	start_all(vo, BIO_WRITE, pages, index, n);
+	start_all(vo, BIO_WRITE, writeback_bio_flags(), pages, index, n);
 }
 
 /* Allocate the blocks of a page up to where it will be written. */

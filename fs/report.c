@@ -42,15 +42,16 @@ static void vnodes_show(struct statbuf *sb)
 	mutex_unlock(&mount_list_lock);
 }
 
-static void drop_clean(struct vm_object *vo)
+static bool drop_clean(struct vm_object *vo)
 {
 	(void)vm_object_drop_clean(vo, 0, ~0ul);
+	return false;
 }
 
 static void drop_pages(struct superblock *sb, void *arg)
 {
 	(void)arg;
-	vnode_for_each_object(sb, drop_clean);
+	(void)vnode_any_object(sb, drop_clean);
 }
 
 int drop_caches(unsigned int what)
@@ -73,6 +74,20 @@ int drop_caches(unsigned int what)
 }
 
 static struct statreport vnodes_report = { .sr_name = "vnodes", .sr_show = vnodes_show };
+
+int report_store_number(u32 *to, const char *text, u32 max)
+{
+	u64 n = 0;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	for (; *text >= '0' && *text <= '9'; text++)
+		n = min(n * 10 + (u64)(*text - '0'), (u64)UINT32_MAX);
+	if ((*text && *text != '\n') || n > max)
+		return -EINVAL;
+	WRITE_ONCE(*to, (u32)n);
+	return 0;
+}
 
 void fs_report_init(void)
 {

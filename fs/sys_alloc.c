@@ -186,13 +186,14 @@ static void advise(struct file *f, u64 off, u64 len, int advice)
 {
 	struct vm_object *vo = file_pages(f);
 	u64 last = len ? (off + len - 1) >> PAGE_SHIFT : ~0ul >> PAGE_SHIFT;
+	u32 ra = vo ? vnode_ra_pages(vo->vo_owner) : VM_RA_DEFAULT;
 
 	switch (advice) {
 	case POSIX_FADV_NORMAL:
-		f->f_ra.ra_max = VM_RA_DEFAULT;
+		f->f_ra.ra_max = ra;
 		break;
 	case POSIX_FADV_SEQUENTIAL:
-		f->f_ra.ra_max = 2 * VM_RA_DEFAULT;
+		f->f_ra.ra_max = 2 * ra;
 		break;
 	case POSIX_FADV_RANDOM:
 		f->f_ra.ra_max = 0;

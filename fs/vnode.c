@@ -350,13 +350,17 @@ static struct vnode *vnode_step(struct superblock *sb, struct vnode *prev)
 	return found;
 }
 
-void vnode_for_each_object(struct superblock *sb, void (*fn)(struct vm_object *vo))
+bool vnode_any_object(struct superblock *sb, bool (*fn)(struct vm_object *vo))
 {
 	struct vnode *vn = NULL;
 
-	while ((vn = vnode_step(sb, vn)) != NULL)
-		if (vn->v_object.vo_owner)
-			fn(&vn->v_object);
+	while ((vn = vnode_step(sb, vn)) != NULL) {
+		if (vn->v_object.vo_owner && fn(&vn->v_object)) {
+			vnode_put(vn);
+			return true;
+		}
+	}
+	return false;
 }
 
 void vnode_dirtied(struct vnode *vn)

@@ -194,8 +194,8 @@ void vnode_sb_end(struct superblock *sb);
  * pages freed.
  */
 unsigned long vnode_shrink(struct superblock *sb, unsigned long max);
-/* fn for the object of each vnode of sb that has one. */
-void vnode_for_each_object(struct superblock *sb, void (*fn)(struct vm_object *vo));
+/* fn for the object of each vnode of sb that has one, until fn says true; whether it did. */
+bool vnode_any_object(struct superblock *sb, bool (*fn)(struct vm_object *vo));
 /* vp_dirtied of pagers: the flusher will find vn. */
 void vnode_dirtied(struct vnode *vn);
 /* A vnode of sb that has been dirty since before, off the list of such, with a reference; NULL. */

@@ -21,6 +21,7 @@
 #include "fs/blkfile.h"
 #include "fs/bufcache.h"
 #include "fs/mount.h"
+#include "fs/report.h"
 #include "fs/vnode.h"
 #include "fs/writeback.h"
 #include "kernel/core/panic.h"
@@ -100,10 +101,11 @@ static void start_vnodes(struct superblock *sb, nsec_t before)
 }
 
 /* Also for what somebody else has begun to write, and taken off the list for that. */
-static void wait_object(struct vm_object *vo)
+static bool wait_object(struct vm_object *vo)
 {
 	if (READ_ONCE(vo->vo_ndirty) || !list_empty(&vo->vo_writing))
 		vm_object_writeback(vo, 0, ~0ul);
+	return false;
 }
 
 int superblock_sync(struct superblock *sb, bool wait)
@@ -112,7 +114,7 @@ int superblock_sync(struct superblock *sb, bool wait)
 
 	start_vnodes(sb, now);
 	if (wait && (sb->sb_bdev || sb == blkfile_superblock()))
-		vnode_for_each_object(sb, wait_object);
+		(void)vnode_any_object(sb, wait_object);
 	return sb->sb_type->ft_sync ? sb->sb_type->ft_sync(sb, wait) : 0;
 }
 
@@ -214,35 +216,8 @@ void writeback_throttle(struct vnode *vn)
 
 /* ---- /proc/sys/vm ---- */
 
-/* A number of at most max. */
-static int store(u32 *to, const char *text, u32 max)
-{
-	u64 n = 0;
-
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	for (; *text >= '0' && *text <= '9'; text++)
-		n = min(n * 10 + (u64)(*text - '0'), (u64)UINT32_MAX);
-	if ((*text && *text != '\n') || n > max)
-		return -EINVAL;
-	WRITE_ONCE(*to, (u32)n);
-	flusher_wake();
-	return 0;
-}
-
-#define TUNABLE(name, variable, max)						\
-static void show_##name(struct statbuf *sb)					\
-{										\
-	stat_printf(sb, "%u\n", READ_ONCE(variable));				\
-}										\
-static int store_##name(const char *text, size_t len)				\
-{										\
-	(void)len;								\
-	return store(&variable, text, max);					\
-}										\
-static struct statreport report_##name = {					\
-	.sr_name = "sys/vm/" #name, .sr_show = show_##name, .sr_store = store_##name, \
-}
+#define TUNABLE(name, variable, max) \
+	REPORT_NUMBER(name, "sys/vm/", variable, max, flusher_wake())
 
 TUNABLE(dirty_background_ratio, background_ratio, 100);
 TUNABLE(dirty_ratio, ratio, 100);

@@ -401,7 +401,7 @@ static int fill(struct vm_object *vo, struct page *pg, u64 index, u64 swp)
 	if (unlikely(swp))
 		vm_object_swap_in(vo, pg, swp);
 	else
-		vo->vo_pager->vp_read(vo, &pg, index, 1);
+		vo->vo_pager->vp_read(vo, &pg, index, 1, false);
 	spin_lock(&vo->vo_lock);
 	vm_page_wait(vo, pg);
 	if (unlikely(!(pg->pg_flags & PG_UPTODATE)))
@@ -638,17 +638,35 @@ int vm_object_punch(struct vm_object *vo, u64 first, u64 last)
 	return 0;
 }
 
-bool vm_object_seal(struct vm_object *vo)
+static bool writers_locked(const struct vm_object *vo)
 {
 	const u32 writes = VA_SHARED | VA_MAYWRITE;
 	struct vmarea *a;
-	bool ok = true;
 
-	spin_lock(&vo->vo_lock);
+	KASSERT(lock_held(&vo->vo_lock));
 	list_for_each_entry(a, &vo->vo_areas, va_objlink) {
 		if ((a->va_flags & writes) == writes)
-			ok = false;
+			return true;
 	}
+	return false;
+}
+
+bool vm_object_writers(struct vm_object *vo)
+{
+	bool found;
+
+	spin_lock(&vo->vo_lock);
+	found = writers_locked(vo);
+	spin_unlock(&vo->vo_lock);
+	return found;
+}
+
+bool vm_object_seal(struct vm_object *vo)
+{
+	bool ok;
+
+	spin_lock(&vo->vo_lock);
+	ok = !writers_locked(vo);
 	if (ok)
 		vo->vo_sealed = true;
 	spin_unlock(&vo->vo_lock);

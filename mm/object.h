@@ -26,8 +26,12 @@ struct vm_object;
  * and answers each by vm_page_answer(), before it returns or later, from an interrupt even.
  */
 struct vm_pager {
-	/* Start filling pages that are not up to date. The answer: 0 or -errno (-EIO). */
-	void (*vp_read)(struct vm_object *vo, struct page **pages, u64 index, unsigned int n);
+	/*
+	 * Start filling pages that are not up to date. The answer: 0 or -errno (-EIO). ahead: who
+	 * needs one of them will ask for it alone if this fails.
+	 */
+	void (*vp_read)(struct vm_object *vo, struct page **pages, u64 index, unsigned int n,
+			bool ahead);
 	/*
 	 * Start writing dirty pages; the object is backed by something slower than memory. The
 	 * answer -ENOMEM leaves a page dirty.
@@ -147,6 +151,8 @@ int vm_object_punch(struct vm_object *vo, u64 first, u64 last);
  * is one already.
  */
 bool vm_object_seal(struct vm_object *vo);
+/* Does a shared mapping exist through which it may be changed? */
+bool vm_object_writers(struct vm_object *vo);
 void vm_object_mark_dirty(struct vm_object *vo, struct page *pg);
 /*
  * A file system gives blocks back: between these two calls no page is made writable by a mapping.

@@ -90,7 +90,7 @@ void vm_object_start_read(struct vm_object *vo, u64 first, u64 n)
 		got = enter_batch(vo, first, pages, got, &first);
 		if (!got)
 			return;
-		vo->vo_pager->vp_read(vo, pages, first, got);
+		vo->vo_pager->vp_read(vo, pages, first, got, true);
 		first += got;
 	}
 }

@@ -233,9 +233,12 @@ static void text_nr_open(struct statbuf *sb)
 	stat_printf(sb, "%d\n", FD_MAX);
 }
 
+static const struct pf_dir inotify_dir = { .pd_id = 11, .pd_reports = "sys/fs/inotify/" };
+
 static const struct pf_entry fs_entries[] = {
 	PE_TEXT("file-max", text_file_max),
 	PE_TEXT("file-nr", text_file_nr),
+	PE_DIR("inotify", 0555, inotify_dir),
 	PE_TEXT("nr_open", text_nr_open),
 };
 

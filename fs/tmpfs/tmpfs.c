@@ -77,11 +77,13 @@ static void tmpfs_dropped(struct vm_object *vo, u64 pages)
 }
 
 /* A page is made: charged, and zero. */
-static void tmpfs_read(struct vm_object *vo, struct page **pages, u64 index, unsigned int n)
+static void tmpfs_read(struct vm_object *vo, struct page **pages, u64 index, unsigned int n,
+		       bool ahead)
 {
 	struct vnode *vn = vo->vo_owner;
 
 	(void)index;
+	(void)ahead;
 	for (unsigned int i = 0; i < n; i++) {
 		int err = charge_page(tmpfs_of(vn));
 

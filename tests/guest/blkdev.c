@@ -27,7 +27,10 @@
 #define BLKRRPART	_IO(0x12, 95)
 #define BLKGETSIZE	_IO(0x12, 96)
 #define BLKFLSBUF	_IO(0x12, 97)
+#define BLKRASET	_IO(0x12, 98)
+#define BLKRAGET	_IO(0x12, 99)
 #define BLKSSZGET	_IO(0x12, 104)
+#define BLKZEROOUT	_IO(0x12, 127)
 #define BLKGETSIZE64	_IOR(0x12, 114, size_t)
 
 static const char *disk(void)
@@ -95,6 +98,60 @@ static void sizes(void)
 	CHECK_EQ(ro, 0);
 	CHECK_EQ(lseek(fd, 0, SEEK_END), disk_size(fd));
 	CHECK_ERR(ioctl(fd, 0x12ff, &ro), ENOTTY);
+}
+
+/* BLKZEROOUT: what is in memory of it goes, too, and what lies beside it stays. */
+static void zeroes(void)
+{
+	int fd = open_disk(O_RDWR);
+	uint64_t range[2] = { PAGE + 512, 300 * 1024 };
+	unsigned char *buf = malloc(MIB);
+
+	memset(buf, 'z', MIB);
+	CHECK_EQ(pwrite(fd, buf, MIB, 0), MIB);
+	OK(fsync(fd));
+	CHECK_EQ(pwrite(fd, buf, PAGE, 8 * PAGE), PAGE);
+	OK(ioctl(fd, BLKZEROOUT, range));
+	for (int again = 0; again < 2; again++) {
+		CHECK_EQ(pread(fd, buf, MIB, 0), MIB);
+		for (size_t i = 0; i < MIB; i++)
+			if (buf[i] != (i < range[0] || i >= range[0] + range[1] ? 'z' : 0))
+				FAIL("byte %zu is %d", i, buf[i]);
+		OK(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+	}
+	range[0]++;
+	CHECK_ERR(ioctl(fd, BLKZEROOUT, range), EINVAL);
+	range[0] = disk_size(fd) - 512;
+	CHECK_ERR(ioctl(fd, BLKZEROOUT, range), EINVAL);
+	CHECK_ERR(ioctl(fd, BLKZEROOUT, NULL), EFAULT);
+	close(fd);
+	fd = open_disk(O_RDONLY);
+	range[0] = 0;
+	CHECK_ERR(ioctl(fd, BLKZEROOUT, range), EBADF);
+	close(fd);
+}
+
+static void read_ahead_size(void)
+{
+	int fd = open_disk(O_RDONLY);
+	unsigned long old, now;
+
+	OK(ioctl(fd, BLKRAGET, &old));
+	CHECK(old >= 8);
+	OK(ioctl(fd, BLKRASET, 64));
+	OK(ioctl(fd, BLKRAGET, &now));
+	CHECK_EQ(now, 64);
+	if (geteuid() == 0) {
+		pid_t pid = xfork();
+
+		if (pid == 0) {
+			become(NOBODY_UID, NOBODY_GID);
+			CHECK_ERR(ioctl(fd, BLKRASET, 8), EACCES);
+			_exit(0);
+		}
+		wait_ok(pid);
+	}
+	OK(ioctl(fd, BLKRASET, old));
 }
 
 static void ends(void)
@@ -396,6 +453,8 @@ static void failing_requests(void)
 
 static const struct tap_case cases[] = {
 	{ "sizes", sizes, 0 },
+	{ "zeroes", zeroes, 0 },
+	{ "read_ahead_size", read_ahead_size, 0 },
 	{ "ends", ends, 0 },
 	{ "pieces", pieces, 0 },
 	{ "half_a_buffer", half_a_buffer, 0 },

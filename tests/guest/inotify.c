@@ -457,6 +457,51 @@ static void readiness(void)
 	close(in);
 }
 
+static int set_limit(const char *name, const char *value, char *old)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "/proc/sys/fs/inotify/%s", name);
+	if (old)
+		read_file(path, old, 16);
+	int fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -1;
+	write_full(fd, value, strlen(value));
+	return close(fd);
+}
+
+static void limits(void)
+{
+	char old[16];
+	int in, n = 0;
+
+	need_root();
+	if (set_limit("max_user_instances", "0", old))
+		SKIP("the limits cannot be set here");
+	CHECK_ERR(inotify_init1(0), EMFILE);
+	set_limit("max_user_instances", old, NULL);
+	in = instance();
+	set_limit("max_user_watches", "0", old);
+	CHECK_ERR(inotify_add_watch(in, ".", IN_OPEN), ENOSPC);
+	set_limit("max_user_watches", old, NULL);
+	OK(inotify_add_watch(in, ".", IN_OPEN));
+	close(in);
+	/* That of events counts for instances made from then on. */
+	set_limit("max_queued_events", "4\n", old);
+	in = instance();
+	set_limit("max_queued_events", old, NULL);
+	OK(inotify_add_watch(in, ".", IN_CREATE));
+	for (int i = 0; i < 9; i++) {
+		snprintf(old, sizeof(old), "f%d", i);
+		write_file(old, "", 0);
+	}
+	while (next(in))
+		n++;
+	CHECK_EQ(n, 4 + 1);
+	close(in);
+}
+
 static void overflow(void)
 {
 	int in = instance(), wd, n = 0, fd;
@@ -589,6 +634,7 @@ static const struct tap_case cases[] = {
 	{ "repeats", repeats, 0 },
 	{ "small_buffer", small_buffer, 0 },
 	{ "readiness", readiness, 0 },
+	{ "limits", limits, 0 },
 	{ "overflow", overflow, 0 },
 	{ "unmounted", unmounted, 0 },
 	{ "executed", executed, 0 },

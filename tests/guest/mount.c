@@ -84,8 +84,15 @@ static void remount_read_only(void)
 	/* Not while somebody has a file open for writing. */
 	CHECK_ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
 	CHECK_EQ(write(fd, "x", 1), 1);
+	/* Nor while it is mapped so that it may be changed. */
+	char *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
 	close(fd);
+	CHECK_ERR(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL), EBUSY);
+	OK(munmap(map, 4096));
 	fd = OK(open("m/f", O_RDONLY));
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(map != MAP_FAILED);
 	OK(mount(NULL, "m", NULL, MS_REMOUNT | MS_RDONLY, NULL));
 	check_read_only("m");
 	CHECK_ERR(fchmod(fd, 0600), EROFS);

@@ -90,6 +90,14 @@ def read_errors(report, image, *words):
     report.check("a read error that passes: tried again",
                  result.out.startswith(b"0\n") and
                  b" errors 1 " in result.out, result)
+    # One that nobody was waiting for is read again when somebody is.
+    result = shell(report, faulty(image, {"iotype": "read", "sector": 1000,
+                                          "once": True}),
+                   "dd if=/dev/sda of=/dev/null bs=4k count=256; echo $?; "
+                   "cat /proc/ahci", *words)
+    report.check("an error of read-ahead reaches nobody",
+                 result.out.startswith(b"0\n") and
+                 b" errors 1 " in result.out, result)
     # Eight at once: what was under way beside the failing one is unharmed.
     result = shell(report, faulty(image, {"iotype": "read", "sector": 9000}),
                    "for i in 0 1 2 3 4 5 6 7; do dd if=/dev/sda bs=4k "
