@@ -31,7 +31,6 @@
 #include "kernel/x86/desc.h"
 #include "kernel/x86/fpu.h"
 #include "kernel/x86/frame.h"
-#include "mm/slab.h"
 #include "mm/uaccess.h"
 
 #define RED_ZONE	128
@@ -268,7 +267,7 @@ static int fp_user_size(const u8 __user *fpstate, unsigned int *size)
 static int pop_fpstate(const u8 __user *fpstate)
 {
 	unsigned int size;
-	void *image;
+	void *area;
 	int err;
 
 	if (!fpstate) {
@@ -278,14 +277,14 @@ static int pop_fpstate(const u8 __user *fpstate)
 	err = fp_user_size(fpstate, &size);
 	if (err)
 		return err;
-	image = kmalloc(size, ALLOC_WAIT);
-	if (!image)
+	area = fpu_load_start();
+	if (!area)
 		return -ENOMEM;
-	err = copy_from_user(image, fpstate, size);
-	if (!err)
-		err = fpu_load_current(image, size);
-	kfree(image);
-	return err;
+	if (copy_from_user(area, fpstate, size)) {
+		fpu_reset();
+		return -EFAULT;
+	}
+	return fpu_load_end(size);
 }
 
 static bool canonical(u64 va)

@@ -15,7 +15,8 @@
  *
  * Invariants:
  *  1. CR0.TS is clear exactly while the running thread's fp_live is set.
- *  2. fp_area is complete and newest whenever fp_live is not set.
+ *  2. fp_area is complete and newest whenever fp_live is not set, except between
+ *     fpu_load_start() and fpu_load_end(): no XRSTOR may see it there.
  *  3. The registers still hold fp_area's contents when percpu fpu_owner is this
  *     struct fpu and its fp_cpu is this CPU: fp_cpu becomes -1 when the area is
  *     changed or made anew, so an owner pointer that outlived its thread is harmless.
@@ -245,29 +246,31 @@ static bool area_valid(const void *image, size_t size)
 	return true;
 }
 
-int fpu_load_current(const void *from, size_t size)
+void *fpu_load_start(void)
 {
 	struct fpu *fp = fpu_current();
-	struct xsave_area *area;
 	irqflags_t f;
 
-	if ((size != FXSAVE_SIZE && size < sizeof(*area)) ||
-	    size > fpu_area_size || !area_valid(from, size))
-		return -EINVAL;
-	if (!fp->fp_area) {
-		void *new_area = fpu_area_alloc();
-
-		if (!new_area)
-			return -ENOMEM;
-		fp->fp_area = new_area;
-	}
-	area = fp->fp_area;
+	if (!fp->fp_area)
+		fp->fp_area = fpu_area_alloc();
+	/* If we sleep now, fpu_switch() resets fp_uses, as we are not live: not eager. */
 	f = irq_save();
 	fpu_drop(fp);
-	memcpy(area, from, size);
+	irq_restore(f);
+	return fp->fp_area;
+}
+
+int fpu_load_end(size_t size)
+{
+	struct xsave_area *area = fpu_current()->fp_area;
+
+	KASSERT(size == FXSAVE_SIZE || (size >= sizeof(*area) && size <= fpu_area_size));
+	if (!area_valid(area, size)) {
+		fpu_reset();
+		return -EINVAL;
+	}
 	memset((char *)area + size, 0, fpu_area_size - size);
 	if (size == FXSAVE_SIZE && cpu_features.xcr0)
 		area->xa_xstate_bv = XSTATE_X87_SSE;
-	irq_restore(f);
 	return 0;
 }

@@ -30,10 +30,13 @@ void fpu_free(struct thread *t);
 /* For signal frames: current's state as the CPU lays it out, in fp_area. NULL: never used. */
 const void *fpu_save_current(void);
 /*
- * Make an image in that layout current's state: the 512 bytes of FXSAVE, or at
- * least the XSAVE header too; what is missing at the end is zero. -EINVAL when
- * malformed, -ENOMEM.
+ * Replace current's state by an image in that layout. It is written to where
+ * fpu_load_start() says (NULL: out of memory), without its being trusted there,
+ * and then fpu_load_end() makes it the state: the 512 bytes of FXSAVE, or at
+ * least the XSAVE header too; what is missing at the end is zero. -EINVAL when it
+ * is malformed, and the state is a fresh one. Who cannot fill it calls fpu_reset().
  */
-int fpu_load_current(const void *area, size_t size);
+void *fpu_load_start(void);
+int fpu_load_end(size_t size);
 
 #endif
