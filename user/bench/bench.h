@@ -67,23 +67,28 @@ _Noreturn void bench_fail(const char *what);
 _Noreturn void bench_skip(const char *why);
 void must_be(bool ok, const char *what);
 #define must(ok)	must_be((ok), #ok)
+int got_or_skip(int result, const char *why);
 
-/* peer.c: children and threads to work with */
+/* peer.c: memory, children and threads to work with */
+char *map_anonymous(size_t size);
+int *shared_page(void);
 pid_t peer_start(struct run *r, void (*body)(struct run *r));
 void peer_join(pid_t pid);
-int *shared_page(void);
 void pipe_make(int p[2]);
 void read_all(int fd, void *buf, size_t n);
 void write_all(int fd, const void *buf, size_t n);
 void futex_wait(int *word, int value);
-void futex_wake(int *word, int count);
+int futex_wake(int *word, int count);
 void echo_until_end(struct run *r);
+void trip_start(struct run *r, const int mine[2], const int peers[2]);
 void round_trip(struct run *r, long n);
 void round_trip_finish(struct run *r);
+void stream_start(struct run *r, int from, int to);
 void stream_send(struct run *r, long n);
-void stream_receive(struct run *r);
 void stream_finish(struct run *r);
-int socket_or_skip(int domain, int type);
+
+/* ready.c */
+void allow_descriptors(long count);
 
 /* report.c: figures out of samples, and the two forms of output */
 #define SAMPLES_MAX	64

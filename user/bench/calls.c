@@ -118,6 +118,7 @@ static void clock_run(struct run *r, long n)
 {
 	struct timespec t, last = { 0 };
 	bool call = r->b->arg;
+	long count = n, moved = 0;
 
 	while (n-- > 0) {
 		must((call ? (int)syscall(SYS_clock_gettime, CLOCK_MONOTONIC,
@@ -125,8 +126,10 @@ static void clock_run(struct run *r, long n)
 		      clock_gettime(CLOCK_MONOTONIC, &t)) == 0);
 		must(t.tv_sec > last.tv_sec || (t.tv_sec == last.tv_sec &&
 						t.tv_nsec >= last.tv_nsec));
+		moved += t.tv_nsec != last.tv_nsec;
 		last = t;
 	}
+	must(moved * 2 > count);	/* it is no stopped clock */
 }
 
 static const struct bench rows[] = {

@@ -53,24 +53,43 @@ static void drop_caches(void)
 	close(fd);
 }
 
-/* Sectors that all disks together have read (0) or written (1) so far. */
-static uint64_t sectors(int written)
+/* What all disks together have done so far. */
+struct totals {
+	uint64_t read, written;		/* sectors */
+	uint64_t flushes;
+};
+
+/* Linux, admin-guide/iostats.rst: fields 3, 7 and 16 of each line. */
+static struct totals totals(void)
 {
 	FILE *f = fopen("/proc/diskstats", "r");
-	unsigned long long sum = 0, in, out;
+	unsigned long long in, out, flushed;
+	struct totals sum = { 0 };
 
 	must(f != NULL);
-	while (fscanf(f, "%*u %*u %*s %*u %*u %llu %*u %*u %*u %llu%*[^\n]",
-		      &in, &out) == 2)
-		sum += written ? out : in;
+	while (fscanf(f, "%*u %*u %*s %*u %*u %llu %*u %*u %*u %llu %*u %*u %*u %*u"
+		      " %*u %*u %*u %*u %llu%*[^\n]", &in, &out, &flushed) == 3) {
+		sum.read += in;
+		sum.written += out;
+		sum.flushes += flushed;
+	}
 	fclose(f);
 	return sum;
 }
 
 /* Has it been on the disk, or did somebody keep a copy of it? */
-static void must_have_moved(int written, uint64_t before, size_t bytes)
+static void must_have_read(struct totals before, size_t bytes)
 {
-	must(sectors(written) - before >= bytes / 512);
+	must(totals().read - before.read >= bytes / 512);
+}
+
+/* Is it there, and was the disk told as often not to keep it in a cache of its own? */
+static void must_have_written(struct totals before, size_t bytes, long flushes)
+{
+	struct totals now = totals();
+
+	must(now.written - before.written >= bytes / 512);
+	must(now.flushes - before.flushes >= (uint64_t)flushes);
 }
 
 static void write_file(int fd, uint64_t mark)
@@ -120,13 +139,13 @@ static void file_finish(struct run *r)
 /* The same blocks again, with other words. */
 static void overwrite_run(struct run *r, long n)
 {
-	uint64_t before = sectors(1);
+	struct totals before = totals();
 
 	must(n == 1);
 	timer_start(r);
 	write_file(r->fd, ++r->count << 32);
 	timer_stop(r);
-	must_have_moved(1, before, SIZE);
+	must_have_written(before, SIZE, 1);
 	drop_caches();
 	must(pread(r->fd, block, BLOCK, SIZE - BLOCK) == BLOCK);
 	check(r->count << 32, SIZE - BLOCK, BLOCK);
@@ -135,12 +154,16 @@ static void overwrite_run(struct run *r, long n)
 /* Into a new file: blocks are allocated, too. */
 static void new_file_run(struct run *r, long n)
 {
-	while (n-- > 0) {
-		r->fd = open(name, O_CREAT | O_TRUNC | O_RDWR, 0600);
-		must(r->fd >= 0);
-		write_file(r->fd, ++r->count << 32);
-		must(close(r->fd) == 0);
-	}
+	struct totals before = totals();
+
+	must(n == 1);
+	timer_start(r);
+	r->fd = open(name, O_CREAT | O_TRUNC | O_RDWR, 0600);
+	must(r->fd >= 0);
+	write_file(r->fd, ++r->count << 32);
+	must(close(r->fd) == 0);
+	timer_stop(r);
+	must_have_written(before, SIZE, 1);
 }
 
 static void new_file_finish(struct run *r)
@@ -152,19 +175,19 @@ static void new_file_finish(struct run *r)
 
 static void cold_read_run(struct run *r, long n)
 {
-	uint64_t before;
+	struct totals before;
 	size_t at;
 
 	must(n == 1);
 	drop_caches();
-	before = sectors(0);
+	before = totals();
 	timer_start(r);
 	for (at = 0; at < SIZE; at += BLOCK) {
 		must(pread(r->fd, block, BLOCK, (off_t)at) == BLOCK);
 		check(0, at, BLOCK);
 	}
 	timer_stop(r);
-	must_have_moved(0, before, SIZE);
+	must_have_read(before, SIZE);
 }
 
 static void warm_read_run(struct run *r, long n)
@@ -187,10 +210,10 @@ static size_t next_page(struct run *r)
 static void random_read_run(struct run *r, long n)
 {
 	size_t at, bytes = (size_t)n * PAGE;
-	uint64_t before;
+	struct totals before;
 
 	drop_caches();
-	before = sectors(0);
+	before = totals();
 	must(posix_fadvise(r->fd, 0, 0, POSIX_FADV_RANDOM) == 0);
 	timer_start(r);
 	while (n-- > 0) {
@@ -199,7 +222,7 @@ static void random_read_run(struct run *r, long n)
 		check(0, at, PAGE);
 	}
 	timer_stop(r);
-	must_have_moved(0, before, bytes);
+	must_have_read(before, bytes);
 }
 
 /* What a reader does: for a byte that comes, every READERS-th page from there on. */
@@ -278,27 +301,31 @@ static void readers_finish(struct run *r)
 
 static void random_write_run(struct run *r, long n)
 {
-	uint64_t before = sectors(1);
-	size_t at, bytes = (size_t)n * PAGE;
+	struct totals before = totals();
+	size_t at;
+	long i;
 
 	timer_start(r);
-	while (n-- > 0) {
+	for (i = 0; i < n; i++) {
 		at = next_page(r);
 		fill(0, at, PAGE);
 		must(pwrite(r->fd, block, PAGE, (off_t)at) == PAGE);
 		must(fsync(r->fd) == 0);
 	}
 	timer_stop(r);
-	must_have_moved(1, before, bytes);
+	must_have_written(before, (size_t)n * PAGE, n);
 }
 
 /* A file's life, made safe as an editor does it. */
 static void save_run(struct run *r, long n)
 {
+	struct totals before = totals();
 	struct stat st;
+	long i;
 	int fd;
 
-	while (n-- > 0) {
+	timer_start(r);
+	for (i = 0; i < n; i++) {
 		fill(r->count++, 0, PAGE);
 		fd = open(name, O_CREAT | O_EXCL | O_WRONLY, 0600);
 		must(fd >= 0 && write(fd, block, PAGE) == PAGE);
@@ -306,17 +333,20 @@ static void save_run(struct run *r, long n)
 		must(stat(name, &st) == 0 && st.st_size == PAGE);
 		must(unlink(name) == 0);
 	}
+	timer_stop(r);
+	must_have_written(before, (size_t)n * PAGE, n);
 }
 
 /* Small files without fsync, and one sync for all. */
 static void create_run(struct run *r, long n)
 {
+	struct totals before = totals();
 	char path[600];
 	long i;
 	int fd;
 
-	(void)r;
 	fill(0, 0, 1024);
+	timer_start(r);
 	for (i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), "%s.%ld", name, i);
 		fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
@@ -329,6 +359,8 @@ static void create_run(struct run *r, long n)
 		must(unlink(path) == 0);
 	}
 	sync();
+	timer_stop(r);
+	must_have_written(before, (size_t)n * 1024, 2);
 }
 
 #define FILE_ROW(text, device, function, ...)				\

@@ -4,36 +4,20 @@
  */
 #include "bench.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK		65536
 #define END		(1ULL << 32)	/* through an eventfd: no more */
 
 static int there[2], back[2];
-
-static void pipe_peer(struct run *r)
-{
-	close(there[1]);
-	close(back[0]);
-	r->in = there[0];
-	r->out = back[1];
-	echo_until_end(r);
-}
 
 static void pipe_setup(struct run *r)
 {
 	pipe_make(there);
 	pipe_make(back);
-	r->peer = peer_start(r, pipe_peer);
-	close(there[0]);
-	close(back[1]);
-	r->out = there[1];
-	r->in = back[0];
+	trip_start(r, (int[]){ back[0], there[1] }, (int[]){ there[0], back[1] });
 }
 
 /* To oneself: the two copies and no switch. */
@@ -85,11 +69,9 @@ static void eventfd_peer(struct run *r)
 
 static void eventfd_setup(struct run *r)
 {
-	r->out = eventfd(0, 0);
-	if (r->out < 0 && errno == ENOSYS)
-		bench_skip("no eventfd");
+	r->out = got_or_skip(eventfd(0, 0), "no eventfd");
 	r->in = eventfd(0, 0);
-	must(r->in >= 0 && r->out >= 0);
+	must(r->in >= 0);
 	r->peer = peer_start(r, eventfd_peer);
 }
 
@@ -113,25 +95,10 @@ static void eventfd_finish(struct run *r)
 	peer_join(r->peer);
 }
 
-static void pipe_receiver(struct run *r)
-{
-	close(there[1]);
-	r->in = there[0];
-	stream_receive(r);
-}
-
 static void pipe_stream_setup(struct run *r)
 {
-	r->size = r->b->bytes;
-	r->mem = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	must(r->mem != MAP_FAILED);
-	((uint64_t *)(void *)(r->mem + r->size))[-1] = 0x1234567;
 	pipe_make(there);
-	pipe_make(r->aux);
-	r->peer = peer_start(r, pipe_receiver);
-	close(there[0]);
-	r->out = there[1];
+	stream_start(r, there[0], there[1]);
 }
 
 static const struct bench rows[] = {
@@ -148,7 +115,7 @@ static const struct bench rows[] = {
 	  .finish = stream_finish, .bytes = 4096 },
 	{ .name = "pipe: bandwidth, 64 KiB blocks",
 	  .setup = pipe_stream_setup, .run = stream_send,
-	  .finish = stream_finish, .bytes = BLOCK },
+	  .finish = stream_finish, .bytes = 65536 },
 };
 
 const struct table ipc_table = { rows, ALL(rows) };

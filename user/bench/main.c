@@ -97,6 +97,15 @@ void must_be(bool ok, const char *what)
 		bench_fail(what);
 }
 
+/* What a call has returned, or the end of this row where there is no such call. */
+int got_or_skip(int result, const char *why)
+{
+	if (result < 0 && (errno == ENOSYS || errno == EAFNOSUPPORT))
+		bench_skip(why);
+	must(result >= 0);
+	return result;
+}
+
 /* The time that @n operations take. */
 static uint64_t measure(struct run *r, long n)
 {

@@ -6,6 +6,8 @@
  */
 #include "bench.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -16,14 +18,11 @@
 #define COPY		(1UL << 20)
 #define COPY_TO		(COPY + 37 * PAGE)	/* see copy_setup() */
 
-static char *map_anonymous(size_t size, bool small)
+static char *map_small(size_t size)
 {
-	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = map_anonymous(size);
 
-	must(p != MAP_FAILED);
-	if (small)
-		madvise(p, size, MADV_NOHUGEPAGE);
+	madvise(p, size, MADV_NOHUGEPAGE);
 	return p;
 }
 
@@ -52,7 +51,7 @@ static void check(const char *p, size_t size, char value)
 static void zero_run(struct run *r, long n)
 {
 	size_t size = (size_t)n * PAGE;
-	char *p = map_anonymous(size, true);
+	char *p = map_small(size);
 
 	timer_start(r);
 	touch(p, size, 1);
@@ -64,7 +63,7 @@ static void zero_run(struct run *r, long n)
 static void read_zero_run(struct run *r, long n)
 {
 	size_t size = (size_t)n * PAGE, i;
-	char *p = map_anonymous(size, true);
+	char *p = map_small(size);
 	unsigned int sum = 0;
 
 	timer_start(r);
@@ -73,20 +72,6 @@ static void read_zero_run(struct run *r, long n)
 	timer_stop(r);
 	must(sum == 0);
 	unmap(p, size);
-}
-
-/* Map, write and unmap 16 MiB, in whatever pages the kernel likes. */
-static void region_run(struct run *r, long n)
-{
-	char *p;
-
-	(void)r;
-	while (n-- > 0) {
-		p = map_anonymous(REGION, false);
-		touch(p, REGION, 1);
-		must(p[REGION - PAGE] == 1 && p[REGION - 1] == 0);
-		unmap(p, REGION);
-	}
 }
 
 /* Holds a copy of the memory until the parent has written to its own. */
@@ -102,7 +87,7 @@ static void keep_copy(struct run *r)
 static void cow_copy_run(struct run *r, long n)
 {
 	r->size = (size_t)n * PAGE;
-	r->mem = map_anonymous(r->size, true);
+	r->mem = map_small(r->size);
 	touch(r->mem, r->size, 1);
 	pipe_make(r->aux);
 	r->peer = peer_start(r, keep_copy);
@@ -125,7 +110,7 @@ static void see_copy(struct run *r)
 static void cow_take_run(struct run *r, long n)
 {
 	r->size = (size_t)n * PAGE;
-	r->mem = map_anonymous(r->size, true);
+	r->mem = map_small(r->size);
 	touch(r->mem, r->size, 1);
 	peer_join(peer_start(r, see_copy));
 	timer_start(r);
@@ -135,21 +120,25 @@ static void cow_take_run(struct run *r, long n)
 	unmap(r->mem, r->size);
 }
 
+/* What comes is zeros although what goes is not, and is gone in the end. */
 static void map_run(struct run *r, long n)
 {
 	size_t size = (size_t)r->b->arg;
-	char *p;
+	char *p = NULL;
 
 	while (n-- > 0) {
-		p = map_anonymous(size, false);
+		p = map_anonymous(size);
 		touch(p, size, 1);
+		must(p[size - 1] == 0);
+		p[size - 1] = 1;
 		unmap(p, size);
 	}
+	must(msync(p, PAGE, MS_ASYNC) == -1 && errno == ENOMEM);
 }
 
 static void protect_setup(struct run *r)
 {
-	r->mem = map_anonymous(PAGE, false);
+	r->mem = map_anonymous(PAGE);
 }
 
 static void protect_run(struct run *r, long n)
@@ -161,13 +150,23 @@ static void protect_run(struct run *r, long n)
 	}
 }
 
+/* Would a write have failed before the second call? */
+static void protect_finish(struct run *r)
+{
+	int fd = open("/dev/zero", O_RDONLY);
+
+	must(fd >= 0 && read(fd, r->mem, 1) == 1);
+	must(mprotect(r->mem, PAGE, PROT_READ) == 0);
+	must(read(fd, r->mem, 1) == -1 && errno == EFAULT);
+}
+
 static void discard_run(struct run *r, long n)
 {
 	char *p;
 
 	(void)r;
 	while (n-- > 0) {
-		p = map_anonymous(4 * PAGE, true);
+		p = map_small(4 * PAGE);
 		touch(p, 4 * PAGE, 1);
 		must(madvise(p, 4 * PAGE, MADV_DONTNEED) == 0);
 		must(*(volatile char *)p == 0);
@@ -183,7 +182,7 @@ static void copy_setup(struct run *r)
 {
 	size_t i;
 
-	r->mem = map_anonymous(COPY_TO + COPY, false);
+	r->mem = map_anonymous(COPY_TO + COPY);
 	for (i = 0; i < COPY; i++)
 		r->mem[i] = (char)(i * 7);
 	touch(r->mem + COPY_TO, COPY, 1);
@@ -212,9 +211,9 @@ static const struct bench rows[] = {
 	{ .name = "mmap+touch+munmap 4 KiB", .run = map_run, .arg = PAGE },
 	{ .name = "mmap+touch+munmap 64 KiB", .run = map_run,
 	  .arg = 16 * PAGE },
-	{ .name = "mmap+touch+munmap 16 MiB", .run = region_run },
+	{ .name = "mmap+touch+munmap 16 MiB", .run = map_run, .arg = REGION },
 	{ .name = "mprotect pair", .setup = protect_setup,
-	  .run = protect_run },
+	  .run = protect_run, .finish = protect_finish },
 	{ .name = "mmap+touch+MADV_DONTNEED+munmap 16 KiB", .run = discard_run },
 	{ .name = "memcpy 1 MiB", .setup = copy_setup, .run = copy_run,
 	  .bytes = COPY },

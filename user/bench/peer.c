@@ -9,11 +9,8 @@
  */
 #include "bench.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,13 +18,24 @@
 #define FUTEX_WAIT	0
 #define FUTEX_WAKE	1
 
-int *shared_page(void)
+/* Memory that is all zeros. */
+static char *map(size_t size, int flags)
 {
-	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_ANONYMOUS | flags, -1, 0);
 
 	must(p != MAP_FAILED);
 	return p;
+}
+
+char *map_anonymous(size_t size)
+{
+	return map(size, MAP_PRIVATE);
+}
+
+int *shared_page(void)
+{
+	return (int *)(void *)map(PAGE, MAP_SHARED);
 }
 
 pid_t peer_start(struct run *r, void (*body)(struct run *r))
@@ -88,9 +96,16 @@ void futex_wait(int *word, int value)
 		syscall(SYS_futex, word, FUTEX_WAIT, !value, NULL, NULL, 0);
 }
 
-void futex_wake(int *word, int count)
+int futex_wake(int *word, int count)
 {
-	syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+	return (int)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+}
+
+static void close_pair(const int fd[2])
+{
+	close(fd[0]);
+	if (fd[1] != fd[0])
+		close(fd[1]);
 }
 
 /* The peer of round_trip(). An end of file ends it, or an empty datagram. */
@@ -100,6 +115,24 @@ void echo_until_end(struct run *r)
 
 	while (read(r->in, &c, 1) == 1)
 		must(write(r->out, &c, 1) == 1);
+}
+
+static void trip_peer(struct run *r)
+{
+	close_pair(r->aux);
+	echo_until_end(r);
+}
+
+/* Start a peer for round_trip(); of each pair the first is read from. */
+void trip_start(struct run *r, const int mine[2], const int peers[2])
+{
+	memcpy(r->aux, mine, sizeof(r->aux));
+	r->in = peers[0];
+	r->out = peers[1];
+	r->peer = peer_start(r, trip_peer);
+	close_pair(peers);
+	r->in = mine[0];
+	r->out = mine[1];
 }
 
 void round_trip(struct run *r, long n)
@@ -136,13 +169,14 @@ void stream_send(struct run *r, long n)
 }
 
 /* The peer of stream_send(); ends with the stream. */
-void stream_receive(struct run *r)
+static void stream_receive(struct run *r)
 {
 	uint64_t *head = (uint64_t *)(void *)r->mem, expected = 0;
 	uint64_t *tail = (uint64_t *)(void *)(r->mem + r->size) - 1;
 	uint64_t mark = *tail;
 	ssize_t got;
 
+	close(r->out);
 	for (;;) {
 		*tail = 0;
 		got = read(r->in, r->mem, r->size);
@@ -156,19 +190,21 @@ void stream_receive(struct run *r)
 	}
 }
 
+/* Start a receiver of blocks as large as the row says; the ends of a stream. */
+void stream_start(struct run *r, int from, int to)
+{
+	r->size = r->b->bytes;
+	r->mem = map_anonymous(r->size);
+	((uint64_t *)(void *)(r->mem + r->size))[-1] = 0x1234567;
+	pipe_make(r->aux);
+	r->in = from;
+	r->out = to;
+	r->peer = peer_start(r, stream_receive);
+	close(from);
+}
+
 void stream_finish(struct run *r)
 {
 	close(r->out);
 	peer_join(r->peer);
-}
-
-/* A socket, or the end of this row where the kernel has none of the kind. */
-int socket_or_skip(int domain, int type)
-{
-	int s = socket(domain, type, 0);
-
-	if (s < 0 && (errno == ENOSYS || errno == EAFNOSUPPORT))
-		bench_skip("no such sockets");
-	must(s >= 0);
-	return s;
 }

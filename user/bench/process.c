@@ -28,14 +28,18 @@ static void wait_for(pid_t pid, int expected)
 
 static void fork_run(struct run *r, long n)
 {
+	volatile long mine = n;
 	pid_t pid;
 
 	(void)r;
-	while (n-- > 0) {
+	for (; n > 0; mine = --n) {
 		pid = fork();
-		if (pid == 0)
+		if (pid == 0) {
+			mine = 0;	/* its own */
 			_exit((int)(n & 63));
+		}
 		wait_for(pid, (int)(n & 63));
+		must(mine == n);
 	}
 }
 
@@ -91,13 +95,33 @@ static void dirty_setup(struct run *r)
 {
 	size_t i;
 
-	r->mem = mmap(NULL, DIRTY, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	must(r->mem != MAP_FAILED);
+	r->mem = map_anonymous(DIRTY);
 	if (r->b->arg)
 		madvise(r->mem, DIRTY, MADV_NOHUGEPAGE);
 	for (i = 0; i < DIRTY; i += PAGE)
 		r->mem[i] = (char)(i / PAGE);
+}
+
+/* A child has all of it, even if its parent writes to it later. */
+static void dirty_child(struct run *r)
+{
+	size_t i;
+
+	futex_wait(r->shared, 1);
+	for (i = 0; i < DIRTY; i += PAGE)
+		must(r->mem[i] == (char)(i / PAGE));
+}
+
+static void dirty_finish(struct run *r)
+{
+	pid_t pid = peer_start(r, dirty_child);
+	size_t i;
+
+	for (i = 0; i < DIRTY; i += 64 * PAGE)
+		r->mem[i]++;
+	__atomic_store_n(r->shared, 1, __ATOMIC_SEQ_CST);
+	futex_wake(r->shared, 1);
+	peer_join(pid);
 }
 
 static void *thread_body(void *arg)
@@ -124,9 +148,10 @@ static const struct bench rows[] = {
 	{ .name = "vfork+exec+wait", .run = vfork_exec_run },
 	{ .name = "posix_spawn+wait", .run = spawn_run },
 	{ .name = "fork+exit, 64 MiB dirty", .setup = dirty_setup,
-	  .run = fork_run },
+	  .run = fork_run, .finish = dirty_finish },
 	{ .name = "fork+exit, 64 MiB dirty, small pages",
-	  .setup = dirty_setup, .run = fork_run, .arg = 1 },
+	  .setup = dirty_setup, .run = fork_run, .finish = dirty_finish,
+	  .arg = 1 },
 	{ .name = "thread create+join", .run = thread_run },
 };
 

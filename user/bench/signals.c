@@ -56,6 +56,8 @@ static void mask_run(struct run *r, long n)
 		must(sigprocmask(SIG_UNBLOCK, &set, &old) == 0);
 	}
 	must(sigismember(&old, SIGUSR2) == 1);
+	must(sigprocmask(SIG_BLOCK, NULL, &old) == 0);
+	must(sigismember(&old, SIGUSR2) == 0);
 }
 
 static void deliver_run(struct run *r, long n)
@@ -84,9 +86,7 @@ static void fault_setup(struct run *r)
 				.sa_flags = SA_SIGINFO };
 
 	must(sigaction(SIGSEGV, &sa, NULL) == 0);
-	r->mem = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	must(r->mem != MAP_FAILED);
+	r->mem = map_anonymous(PAGE);
 }
 
 /* Write to a protected page; the handler unprotects it. */

@@ -6,17 +6,21 @@
 #include "bench.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BLOCK	65536
+#define C10K	10000
+
+static int socket_or_skip(int domain, int type)
+{
+	return got_or_skip(socket(domain, type, 0), "no such sockets");
+}
 
 static void loopback_up(int s)
 {
@@ -77,19 +81,10 @@ static void pair_make(struct run *r, int pair[2])
 
 static int ends[2];
 
-static void echo_peer(struct run *r)
-{
-	close(ends[0]);
-	r->in = r->out = ends[1];
-	echo_until_end(r);
-}
-
 static void trip_setup(struct run *r)
 {
 	pair_make(r, ends);
-	r->peer = peer_start(r, echo_peer);
-	close(ends[1]);
-	r->in = r->out = ends[0];
+	trip_start(r, (int[]){ ends[0], ends[0] }, (int[]){ ends[1], ends[1] });
 }
 
 static void trip_finish(struct run *r)
@@ -98,25 +93,10 @@ static void trip_finish(struct run *r)
 	round_trip_finish(r);
 }
 
-static void receiver(struct run *r)
-{
-	close(ends[0]);
-	r->in = ends[1];
-	stream_receive(r);
-}
-
 static void send_setup(struct run *r)
 {
 	pair_make(r, ends);
-	r->size = r->b->bytes;
-	r->mem = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	must(r->mem != MAP_FAILED);
-	((uint64_t *)(void *)(r->mem + r->size))[-1] = 0x7654321;
-	pipe_make(r->aux);
-	r->peer = peer_start(r, receiver);
-	close(ends[1]);
-	r->out = ends[0];
+	stream_start(r, ends[1], ends[0]);
 }
 
 static struct sockaddr_in server;
@@ -167,6 +147,46 @@ static void connect_finish(struct run *r)
 	peer_join(r->peer);
 }
 
+/* 10,000 connections, both ends here, and the server's watched by epoll. */
+static int clients[C10K];
+
+static void many_setup(struct run *r)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int i, listener = bound(SOCK_STREAM, &server);
+
+	r->fd = got_or_skip(epoll_create1(0), "no epoll");
+	allow_descriptors(2 * C10K);
+	must(listen(listener, 16) == 0);
+	for (i = 0; i < C10K; i++) {
+		clients[i] = socket_or_skip(AF_INET, SOCK_STREAM);
+		must(connect(clients[i], (struct sockaddr *)&server,
+			     sizeof(server)) == 0);
+		event.data.fd = accept(listener, NULL, NULL);
+		must(event.data.fd >= 0);
+		must(epoll_ctl(r->fd, EPOLL_CTL_ADD, event.data.fd,
+			       &event) == 0);
+	}
+}
+
+/* The next client sends a byte; the server finds it, and sends it back. */
+static void many_run(struct run *r, long n)
+{
+	struct epoll_event event;
+	char c, got, back;
+	int client;
+
+	while (n-- > 0) {
+		client = clients[r->count++ * 7919 % C10K];
+		c = (char)r->count;
+		must(write(client, &c, 1) == 1);
+		must(epoll_wait(r->fd, &event, 1, -1) == 1);
+		must(read(event.data.fd, &got, 1) == 1);
+		must(write(event.data.fd, &got, 1) == 1);
+		must(read(client, &back, 1) == 1 && back == c);
+	}
+}
+
 #define TRIP(text, domain, type)					\
 	{ .name = text ": round trip", .setup = trip_setup,		\
 	  .run = round_trip, .finish = trip_finish, .arg = domain,	\
@@ -175,7 +195,7 @@ static void connect_finish(struct run *r)
 	{ .name = text ": bandwidth, 64 KiB blocks",			\
 	  .setup = send_setup, .run = stream_send,			\
 	  .finish = stream_finish, .arg = domain, .arg2 = SOCK_STREAM,	\
-	  .bytes = BLOCK }
+	  .bytes = 65536 }
 
 static const struct bench rows[] = {
 	TRIP("Unix stream", AF_UNIX, SOCK_STREAM),
@@ -186,6 +206,8 @@ static const struct bench rows[] = {
 	{ .name = "TCP loopback: connect+byte+close",
 	  .setup = connect_setup, .run = connect_run,
 	  .finish = connect_finish },
+	{ .name = "TCP loopback: C10K, epoll, 1 byte there and back",
+	  .setup = many_setup, .run = many_run },
 };
 
 const struct table socket_table = { rows, ALL(rows) };

@@ -214,7 +214,7 @@ static void thread_finish(struct run *r)
 static void futex_idle_run(struct run *r, long n)
 {
 	while (n-- > 0)
-		futex_wake(&r->shared[0], 1);
+		must(futex_wake(&r->shared[0], 1) == 0);
 }
 
 #define RING(text, processes, bytes)					\

@@ -5,7 +5,6 @@
  */
 #include "bench.h"
 
-#include <errno.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -21,10 +20,7 @@ struct message {
 
 static int object_or_skip(int id)
 {
-	if (id < 0 && errno == ENOSYS)
-		bench_skip("no System V IPC");
-	must(id >= 0);
-	return id;
+	return got_or_skip(id, "no System V IPC");
 }
 
 static void message_peer(struct run *r)
