@@ -228,14 +228,15 @@ static void random_read_run(struct run *r, long n)
 /* What a reader does: for a byte that comes, every READERS-th page from there on. */
 static void reader(struct run *r)
 {
+	size_t at;
 	char c;
 	int k;
 
+	close(r->aux[0]);
 	while (read(r->in, &c, 1) == 1) {
 		for (k = c; k < READS; k += READERS) {
 			r->count = (uint64_t)(r->shared[0] + k);
-			size_t at = next_page(r);
-
+			at = next_page(r);
 			must(pread(r->fd, block, PAGE, (off_t)at) == PAGE);
 			check(0, at, PAGE);
 		}
@@ -249,20 +250,13 @@ static void readers_setup(struct run *r)
 
 	file_setup(r);
 	must(posix_fadvise(r->fd, 0, 0, POSIX_FADV_RANDOM) == 0);
-	r->shared = shared_page();
 	pipe_make(go);
 	pipe_make(done);
-	for (i = 0; i < READERS; i++) {
-		readers[i] = fork();
-		must(readers[i] >= 0);
-		if (readers[i] == 0) {
-			r->in = go[0];
-			r->out = done[1];
-			close(go[1]);
-			reader(r);
-			_exit(0);
-		}
-	}
+	r->in = go[0];
+	r->out = done[1];
+	r->aux[0] = go[1];
+	for (i = 0; i < READERS; i++)
+		readers[i] = peer_start(r, reader);
 	close(go[0]);
 	close(done[1]);
 	r->out = go[1];
@@ -273,12 +267,12 @@ static void readers_setup(struct run *r)
 static void readers_run(struct run *r, long n)
 {
 	char bytes[READERS];
-	uint64_t before;
+	struct totals before;
 	int i;
 
 	must(n == 1);
 	drop_caches();
-	before = sectors(0);
+	before = totals();
 	r->shared[0] = (int)(r->count++ * READS % (SIZE / PAGE));
 	for (i = 0; i < READERS; i++)
 		bytes[i] = (char)i;
@@ -286,7 +280,7 @@ static void readers_run(struct run *r, long n)
 	write_all(r->out, bytes, READERS);
 	read_all(r->in, bytes, READERS);
 	timer_stop(r);
-	must_have_moved(0, before, READS * PAGE);
+	must_have_read(before, READS * PAGE);
 }
 
 static void readers_finish(struct run *r)
