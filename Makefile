@@ -11,7 +11,8 @@
 #: make test        all tests; T="NAME..." runs some, T=list names them
 #: make crashtest   ext2 on disks that lost power, some thousand times; CRASH="--states N"
 #: make test-linux  the in-guest test programs on this host's Linux
-#: make bench       the same program here and on Linux; writes docs/bench.md
+#: make bench       the same program here and on Linux; writes docs/bench.md;
+#:                  BENCH="--only icount WORD" some rows, --help lists more
 #: make profile CMD="..."  hot functions while CMD runs, and a flame graph
 #: make unit        unit tests on the host, under ASan and UBSan
 #: make layers      does a file reach upwards? (tests/layers.txt)

@@ -29,9 +29,14 @@ static void set_rate(const char *hz)
 {
 	int fd = open(REPORT, O_WRONLY);
 
-	if (fd < 0 || write(fd, hz, strlen(hz)) < 0)
+	if (fd >= 0 && write(fd, hz, strlen(hz)) >= 0) {
+		close(fd);
+		return;
+	}
+	if (fd < 0 || errno != EINVAL)
 		die("profile: " REPORT);
-	close(fd);
+	fprintf(stderr, "profile: %s samples a second are not possible\n", hz);
+	exit(125);
 }
 
 static void copy_report(void)

@@ -59,10 +59,12 @@ def summary(rows):
     ratios = [row["ratio"] for row in rows if "ratio" in row]
     if not ratios:
         return "No figures."
-    slower = sum(1 for ratio in ratios if ratio < 1)
+    beyond = sum(1 for row in rows if "ratio" in row and
+                 benchstat.verdict(row) == "slower")
     return (f"{len(ratios)} rows; the median row is "
             f"{statistics.median(ratios):.2f} times as fast; "
-            f"{slower} are slower.")
+            f"{sum(1 for ratio in ratios if ratio < 1)} below 1, "
+            f"{beyond} of them beyond doubt.")
 
 
 def write_json(path, document):

@@ -4,8 +4,10 @@
 A run is what one boot printed: {row name: row}. A row that has figures has the
 keys FIGURES, any other has a note. A comparison of rows takes all runs of one
 configuration: the figure of a kernel is the median of all its samples, and the
-interval comes from a bootstrap over runs and, within them, samples. Boots
-differ more than samples of one boot do, so both levels matter.
+interval comes from a bootstrap over rounds and, within them, samples. Boots
+differ more than samples of one boot do, so both levels matter. A round, a boot of
+each kernel right after the other, is drawn as a whole: what the host did to
+both then is no reason to doubt the ratio.
 """
 
 import json
@@ -70,13 +72,16 @@ def failures(run):
             if row.get("note", "").startswith("FAILED")]
 
 
-def _pooled(sets, pick=None):
-    """The median over all samples of all runs, or of a resample of them."""
-    if pick is None:
-        return statistics.median(value for one in sets for value in one)
-    chosen = pick.choices(sets, k=len(sets))
-    return statistics.median(value for one in chosen
-                             for value in pick.choices(one, k=len(one)))
+def _pooled(sets):
+    """The median over all samples of all runs."""
+    return statistics.median(value for one in sets for value in one)
+
+
+def _resampled(rounds, pick):
+    """The medians of both kernels, of rounds drawn with replacement."""
+    chosen = pick.choices(rounds, k=len(rounds))
+    return [_pooled([pick.choices(one[who], k=len(one[who])) for one in chosen])
+            for who in (0, 1)]
 
 
 def _spread(sets):
@@ -92,10 +97,9 @@ def _times_faster(ours, linux, better):
 def compare(name, ours, linux):
     """One row of docs/bench.json, from the runs of both kernels. Without
     figures for ours it has a note instead."""
-    mine = [run[name]["samples"] for run in ours
-            if "samples" in run.get(name, ())]
-    theirs = [run[name]["samples"] for run in linux
-              if "samples" in run.get(name, ())]
+    mine, theirs = ([run[name]["samples"] for run in runs
+                     if "samples" in run.get(name, ())]
+                    for runs in (ours, linux))
     known = [run[name] for run in (*ours, *linux) if name in run]
     notes = [row["note"] for row in known if "note" in row]
     row = {"name": name}
@@ -110,14 +114,16 @@ def compare(name, ours, linux):
     first = next(row for row in known if "samples" in row)
     best = min if first["better"] == "lower" else max
     pick = random.Random(name)
-    ratios = sorted(_times_faster(_pooled(mine, pick), _pooled(theirs, pick),
-                                  first["better"]) for _ in range(RESAMPLES))
+    rounds = list(zip(mine, theirs))
+    ratios = sorted(_times_faster(*_resampled(rounds, pick), first["better"])
+                    for _ in range(RESAMPLES))
     a, b = _pooled(mine), _pooled(theirs)
     a_best, b_best = best(map(best, mine)), best(map(best, theirs))
     return {**row, "unit": first["unit"], "better": first["better"],
             "ours": a, "linux": b,
             "ratio": _times_faster(a, b, first["better"]),
-            "low": ratios[RESAMPLES // 40], "high": ratios[-RESAMPLES // 40],
+            "low": ratios[RESAMPLES // 40],
+            "high": ratios[-1 - RESAMPLES // 40],
             "ours_best": a_best, "linux_best": b_best,
             "ratio_best": _times_faster(a_best, b_best, first["better"]),
             "spread": max(_spread(mine), _spread(theirs))}

@@ -30,7 +30,9 @@ def _output(*command, cwd=None):
                           stderr=subprocess.STDOUT, cwd=cwd)
     text = done.stdout.decode("utf-8", "replace")
     if done.returncode:
-        raise NoLinux(f"{' '.join(command)} failed:\n{text}")
+        # apt says a lot before it says why.
+        why = re.findall(r"^E: (.*)", text, re.M) or text.split("\n")[-2:]
+        raise NoLinux(f"{' '.join(command)}: {why[0].strip()}")
     return text
 
 
@@ -49,15 +51,22 @@ def _unpack(meta, folder):
     unpacked = os.path.join(folder, "unpacked")
     if os.path.isdir(unpacked):
         return unpacked
-    if not shutil.which("apt-get"):
-        raise NoLinux("no apt-get here; put a vmlinuz-VERSION into " + folder)
     os.makedirs(folder, exist_ok=True)
-    _output("apt-get", "download", _package_name(meta), cwd=folder)
-    (package,) = glob.glob(os.path.join(folder, "linux-image-*.deb"))
+    for tool in ("apt-get", "apt-cache", "dpkg"):
+        if not shutil.which(tool) and not _packages(folder):
+            raise NoLinux(f"no {tool} here to fetch Linux with; a Debian package "
+                          f"linux-image-*.deb in {folder} would do")
+    if not _packages(folder):
+        _output("apt-get", "download", _package_name(meta), cwd=folder)
+    package = max(_packages(folder))
     _output("dpkg", "-x", package, unpacked + ".new")
     os.unlink(package)
     os.rename(unpacked + ".new", unpacked)
     return unpacked
+
+
+def _packages(folder):
+    return glob.glob(os.path.join(folder, "linux-image-*.deb"))
 
 
 def _images(folder):

@@ -52,7 +52,7 @@ class Parse(unittest.TestCase):
 class Compare(unittest.TestCase):
     def test_less_time_is_faster(self):
         got = benchstat.compare("a", [run([10, 11, 12])] * 3,
-                                [run([20, 22, 24])] * 3)
+                                [run([20, 22, 26])] * 3)
         self.assertAlmostEqual(got["ratio"], 2)
         self.assertEqual(got["ratio_best"], 2)
         self.assertLessEqual(got["low"], got["ratio"])
@@ -60,15 +60,50 @@ class Compare(unittest.TestCase):
 
     def test_less_bandwidth_is_slower(self):
         got = benchstat.compare("a", [run([10, 11, 12], "MB/s")] * 3,
-                                [run([20, 22, 24], "MB/s")] * 3)
+                                [run([20, 22, 30], "MB/s")] * 3)
         self.assertAlmostEqual(got["ratio"], 0.5)
-        self.assertEqual(got["ratio_best"], 0.5)
+        self.assertEqual(got["ratio_best"], 0.4)
         self.assertEqual(benchstat.verdict(got), "slower")
 
     def test_boots_that_disagree_decide_nothing(self):
         got = benchstat.compare("a", [run([10] * 9), run([30] * 9)],
                                 [run([20] * 9), run([20] * 9)])
         self.assertEqual(benchstat.verdict(got), "even")
+
+    def test_what_hits_a_whole_round_is_no_doubt(self):
+        slow = [10, 11, 12, 100, 110, 120]      # the host was busy, or not
+        ours = [run([value * 1.0] * 9) for value in slow]
+        linux = [run([value * 1.5] * 9) for value in slow]
+        got = benchstat.compare("a", ours, linux)
+        self.assertAlmostEqual(got["ratio"], 1.5)
+        self.assertGreater(got["low"], 1.49)
+        self.assertLess(got["high"], 1.51)
+        got = benchstat.compare("a", ours, linux[::-1])
+        self.assertLess(got["low"], 1)
+        self.assertGreater(got["high"], 2)
+
+    def test_interval_is_as_wide_as_it_should_be(self):
+        """A median of 101 samples of a uniform distribution has a standard
+        error of half its width over ten: 5 %, so 95 % are 1.96 times that."""
+        uniform = [1 + at / 100 for at in range(101)]
+        got = benchstat.compare("a", [run(uniform)], [run([1.5])])
+        self.assertAlmostEqual(got["low"], 1.5 / 1.6, delta=0.02)
+        self.assertAlmostEqual(got["high"], 1.5 / 1.4, delta=0.02)
+        self.assertAlmostEqual(got["spread"], 0.5 / 1.5)
+        self.assertEqual(benchstat.verdict(got), "even")
+
+    def test_summary(self):
+        rows = [benchstat.compare("a", [run([mine])], [run([10])])
+                for mine in (5, 8, 20)]
+        self.assertEqual(benchdoc.summary(rows), "3 rows; the median row is "
+                         "1.25 times as fast; 1 below 1, 1 of them beyond doubt.")
+
+    def test_a_round_without_figures(self):
+        failed = {"a": {"name": "a", "note": "FAILED: signal 9"}}
+        got = benchstat.compare("a", [failed, run([10])], [run([20])] * 2)
+        self.assertEqual(got["ratio"], 2)
+        got = benchstat.compare("a", [failed], [run([20])])
+        self.assertEqual(got["note"], "FAILED: signal 9")
 
     def test_no_figures_of_ours(self):
         skipped = {"a": {"name": "a", "note": "skipped: none"}}
