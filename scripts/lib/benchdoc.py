@@ -78,7 +78,9 @@ def write_markdown(path, document, plots):
     lines = [f"Made on {document['date']} with {document['qemu']}, on "
              f"{document['machine']}, beside {document['linux']}.", ""]
     if document["facts"]:
-        lines += ["## The kernels", "", "| | Cutaway | Linux |",
+        lines += ["## The kernels", "",
+                  "What is empty cannot be measured with what is booted here.",
+                  "", "| | Cutaway | Linux |",
                   "|---|---|---|"]
         for fact in document["facts"]:
             cells = [number(fact[who]) if fact[who] is not None else ""
