@@ -404,11 +404,15 @@ static int own_table(struct fault *f)
 static int fault_locked(struct fault *f)
 {
 	struct vmspace *vm = f->f_vm;
-	struct vmarea *a = vm_find(vm, f->f_va);
+	struct vmarea *a = READ_ONCE(vm->vm_hint);
 	pte_t *dir, *pte, e;
 
-	if (unlikely(!a || f->f_va < a->va_start))
-		return a && a->va_flags & VA_STACK ? FAULT_GROW : -EFAULT;
+	/* The area of the last fault, most often. */
+	if (unlikely(!a || f->f_va < a->va_start || f->f_va >= a->va_end)) {
+		a = vm_find(vm, f->f_va);
+		if (!a || f->f_va < a->va_start)
+			return a && a->va_flags & VA_STACK ? FAULT_GROW : -EFAULT;
+	}
 	if (unlikely(!access_allowed(a, f->f_access)) && !(f->f_access & VF_SWAPOFF))
 		return -EACCES;
 	f->f_area = a;

@@ -5,6 +5,9 @@
  * sleeps, and who releases looks at that count after it has let go.
  * Readers stay out while a writer waits, so a stream of readers cannot starve it;
  * therefore a thread must not take a lock for reading twice.
+ *
+ * What is slow is in functions of its own, so that the rest needs no stack frame: each page fault
+ * comes by here.
  */
 #include <errno.h>
 #include <kassert.h>
@@ -43,14 +46,14 @@ static bool try_write(struct rwlock *rw)
 }
 
 /* Somebody may be able to go on: let all sleepers look again. */
-static void wake_sleepers(struct rwlock *rw)
+static __noinline void wake_sleepers(struct rwlock *rw)
 {
 	spin_lock(&rw->rw_lock);
 	waitq_wake_all(&rw->rw_wq, 0);
 	spin_unlock(&rw->rw_lock);
 }
 
-static void read_slow(struct rwlock *rw)
+static __noinline void read_slow(struct rwlock *rw)
 {
 	atomic_inc_return(&rw->rw_sleepers);
 	spin_lock(&rw->rw_lock);
@@ -60,7 +63,7 @@ static void read_slow(struct rwlock *rw)
 	atomic_dec(&rw->rw_sleepers);
 }
 
-static int write_slow(struct rwlock *rw, bool killable)
+static __noinline int write_slow(struct rwlock *rw, bool killable)
 {
 	int err = 0;
 

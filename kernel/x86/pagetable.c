@@ -67,7 +67,7 @@ static __always_inline pte_t *lookup(const struct pmap *pm, vaddr_t va, unsigned
 
 		if (!(e & PTE_P))
 			return NULL;
-		KASSERT(!(e & PTE_PS));
+		DASSERT(!(e & PTE_PS));
 		table = table_at(e);
 	}
 	return &table[slot_of(va, last)];
