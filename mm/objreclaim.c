@@ -228,6 +228,7 @@ unsigned long object_clock(unsigned long want, unsigned long budget, bool write)
 {
 	u32 objects = READ_ONCE(vm_object_scan.sl_count);
 	struct objscan os = { .os_want = want, .os_budget = budget, .os_write = write };
+	bool swap = swap_available();
 
 	while (objects-- && os.os_budget && os.os_freed < want) {
 		struct scan_item *si = scan_next(&vm_object_scan);
@@ -235,7 +236,9 @@ unsigned long object_clock(unsigned long want, unsigned long budget, bool write)
 		if (!si)
 			break;
 		os.os_vo = container_of(si, struct vm_object, vo_scan);
-		scan_object(&os);
+		/* Without swap, what only memory has stays there. */
+		if (swap || !vm_object_memory_only(os.os_vo))
+			scan_object(&os);
 		scan_unpin(&vm_object_scan, si);
 	}
 	return os.os_freed;
