@@ -4,7 +4,8 @@
  * a disk or a file of at least 8 MiB that may be written over: $TEST_DISK, or /dev/ram0 on Cutaway
  * (kernel word ramdisk=16). Else all is skipped.
  *
- * Helpers for the suite "pressure": sort MIB sorts so much memory, eat MIB touches it.
+ * Helpers for the suite "pressure": sort MIB sorts so much memory, eat MIB touches it, hold MIB
+ * touches it and stays.
  */
 #define _GNU_SOURCE
 #include "lib/util.h"
@@ -490,6 +491,16 @@ static int help_eat(int argc, char **argv)
 	return 0;
 }
 
+static int help_hold(int argc, char **argv)
+{
+	int status = help_eat(argc, argv);
+
+	fflush(stdout);
+	for (;;)
+		pause();
+	return status;
+}
+
 static const struct tap_case cases[] = {
 	{ "errors", errors, 0 },
 	{ "listed", listed, 0 },
@@ -505,6 +516,7 @@ static const struct tap_case cases[] = {
 static const struct tap_helper helpers[] = {
 	{ "sort", help_sort },
 	{ "eat", help_eat },
+	{ "hold", help_hold },
 };
 
 TAP_MAIN_HELPERS(cases, helpers)

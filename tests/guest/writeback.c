@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * writeback.c - writing files' pages back when there is no memory for it. Needs fault injection
- * (/proc/self/task/TID/fail-nth), and a disk of at least 8 MiB that may be written over:
- * $TEST_DISK, or /dev/ram0 on Cutaway (kernel word ramdisk=16). Else all is skipped.
+ * writeback.c - what is stored in a mapping reaches the disk, by all that writes it back, and
+ * when there is no memory for that, which needs fault injection (/proc/self/task/TID/fail-nth).
+ * All needs a disk of at least 8 MiB that may be written over: $TEST_DISK, or /dev/ram0 on Cutaway
+ * (kernel word ramdisk=16); else it is skipped.
  */
 #define _GNU_SOURCE
 #include "lib/util.h"
@@ -147,6 +148,89 @@ static void try_all(bool mapped)
 	OK(umount("mnt"));
 }
 
+/* ---- by all ways ---- */
+
+#define CHUNK	65536
+
+/* Is the word on the disk itself, past all caches? */
+static bool on_disk(const char *word)
+{
+	char *buf = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = OK(open(disk(), O_RDONLY | O_DIRECT | O_CLOEXEC));
+	bool found = false;
+	ssize_t n;
+
+	while (!found && (n = OK(read(fd, buf, CHUNK))) > 0)
+		for (ssize_t at = 0; at < n && !found; at += 512)
+			found = !strcmp(buf + at, word);
+	OK(munmap(buf, CHUNK));
+	close(fd);
+	return found;
+}
+
+/* A number in /proc/sys/vm; returns what was there. */
+static long tune(const char *name, long value)
+{
+	char path[64], text[32];
+	int fd, n;
+
+	snprintf(path, sizeof(path), "/proc/sys/vm/%s", name);
+	read_file(path, text, sizeof(text));
+	fd = OK(open(path, O_WRONLY | O_CLOEXEC));
+	long before = atol(text);
+	n = snprintf(text, sizeof(text), "%ld", value);
+	CHECK_EQ(write(fd, text, (size_t)n), n);
+	close(fd);
+	return before;
+}
+
+static char *map_some(int fd)
+{
+	char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	CHECK(p != MAP_FAILED);
+	return p;
+}
+
+static void by_all_ways(void)
+{
+	long expire, interval;
+	long long end;
+	int fd;
+	char *p;
+
+	make_fs();
+	fd = OK(open("mnt/f", O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+	OK(ftruncate(fd, 8 * PAGE));
+	p = map_some(fd);
+	strcpy(p, "word by msync");
+	OK(msync(p, PAGE, MS_SYNC));
+	CHECK(on_disk("word by msync"));
+	strcpy(p + PAGE, "word by fsync");
+	OK(fsync(fd));
+	CHECK(on_disk("word by fsync"));
+	strcpy(p + 2 * PAGE, "word by sync");
+	sync();
+	CHECK(on_disk("word by sync"));
+	expire = tune("dirty_expire_centisecs", 20);
+	interval = tune("dirty_writeback_centisecs", 20);
+	strcpy(p + 3 * PAGE, "word by flusher");
+	end = msec() + 10000;
+	while (!on_disk("word by flusher") && msec() < end)
+		brief_pause();
+	tune("dirty_expire_centisecs", expire);
+	tune("dirty_writeback_centisecs", interval);
+	CHECK(on_disk("word by flusher"));
+	/* Once the mapping and the file are closed, and both at the unmount at the latest. */
+	strcpy(p + 4 * PAGE, "word by close");
+	OK(munmap(p, 8 * PAGE));
+	close(fd);
+	OK(umount("mnt"));
+	CHECK(on_disk("word by close"));
+}
+
+/* ---- without memory ---- */
+
 static void fsync_tries_again(void)
 {
 	try_all(false);
@@ -158,6 +242,7 @@ static void msync_tries_again(void)
 }
 
 static const struct tap_case cases[] = {
+	{ "by_all_ways", by_all_ways, 0 },
 	{ "fsync_tries_again", fsync_tries_again, 60 },
 	{ "msync_tries_again", msync_tries_again, 60 },
 };

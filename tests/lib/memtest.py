@@ -70,6 +70,12 @@ def pressure(report):
                        "grep oom_kill /proc/vmstat", "--mem", "64")
         report.check("without swap the hog alone is killed", result.out ==
                      b"status 137\n1\noom_kill 1\n", result)
+        result = shell(report, "/tests/swap --call hold 8 >held & until [ -s held ]; do "
+                       "sleep 0.1; done; /tests/swap --call eat 200; echo status $?; "
+                       "kill -0 $! && echo lives; kill $!", "--mem", "64", "--smp", "2",
+                       sh=("/bin/busybox", "ash"))
+        report.check("the largest process is killed, the other lives",
+                     result.out == b"status 137\nlives\n", result)
         result = shell(report, "/tests/swap --call sort 100; echo $?",
                        "--mem", "64")
         report.check("more at once than there is: ENOMEM",
