@@ -98,14 +98,20 @@ static ssize_t pin(struct direct *d, const struct uio *u, u64 n)
 /* The disk has written to the pages: those of files are dirty (again). */
 static void unpin(struct direct *d, const struct uio *u)
 {
-	vaddr_t at = (vaddr_t)u->u_iov->iov_base + u->u_seg_done;
+	const struct iovec *iov = u->u_iov;
+	size_t skip = u->u_seg_done;
 
 	for (unsigned int i = 0; i < d->d_nsegs; i++) {
 		struct page *pg = d->d_segs[i].bs_page;
 
+		while (skip == iov->iov_len) {
+			iov++;
+			skip = 0;
+		}
 		if (!d->d_write && pg->pg_flags & PG_CACHE)
-			(void)vm_fault(current_proc()->p_vm, at, VF_WRITE);
-		at += d->d_segs[i].bs_len;
+			(void)vm_fault(current_proc()->p_vm, (vaddr_t)iov->iov_base + skip,
+				       VF_WRITE);
+		skip += d->d_segs[i].bs_len;
 		page_put(pg);
 	}
 	d->d_nsegs = 0;
@@ -129,7 +135,6 @@ static void consume(struct uio *u, size_t n)
 	}
 }
 
-/* A segment list over several iovecs: only pages of files need to be found again by address. */
 static int transfer(struct direct *d, const struct uio *u, u64 sector, u32 n)
 {
 	struct bio b = {
