@@ -161,6 +161,8 @@ int ext2_block_path(const struct ext2 *fs, u64 lblock, u32 index[4]);
 int ext2_truncate(struct vnode *vn, s64 size);
 /* Free all blocks from size on, in handles of its own. */
 int ext2_free_from(struct vnode *vn, s64 size);
+/* Logical blocks [from, to) of a regular file, whose pages may be in memory; v_lock held. */
+int ext2_free_hole(struct vnode *vn, u64 from, u64 to);
 
 /* space.c */
 s64 ext2_seek_data(struct vnode *vn, s64 off, bool hole);

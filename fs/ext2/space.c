@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Holes: where they are, and filling them ahead of time.
+ * Holes: where they are, filling them ahead of time, and making them.
  *
  * ext2 cannot mark a block as allocated but not yet written, so fallocate(2) writes
- * zeros, and space beyond the end of a file cannot be kept: FALLOC_FL_KEEP_SIZE
- * there, and the modes that make holes, are refused with EOPNOTSUPP.
+ * zeros, and space beyond the end of a file cannot be kept (e2fsck calls that an error):
+ * FALLOC_FL_KEEP_SIZE there is refused with EOPNOTSUPP.
+ *
+ * A hole is made under pages that may be in memory, mapped, and being written:
+ *  1. what is left of blocks at its ends gets zeros, in memory;
+ *  2. blocks are freed, and writes that were on their way to them waited for, in
+ *     each handle (truncate.c);
+ *  3. mappings that could write without a fault lose that by a write-back, which has
+ *     nowhere to go but at the ends: from here on a store gets a new block first;
+ *  4. pages that are there get zeros. They are marked as dirty, for a store may have
+ *     got its block since step 2, and that must not show what was on disk before.
  */
 #include <abi/fcntl.h>
 #include <errno.h>
@@ -13,6 +22,7 @@
 #include "fs/blkdev.h"
 #include "fs/ext2/ext2.h"
 #include "kernel/core/sched.h"
+#include "kernel/lib/string.h"
 
 /* vo_seek_data. */
 s64 ext2_seek_data(struct vnode *vn, s64 off, bool hole)
@@ -33,23 +43,95 @@ s64 ext2_seek_data(struct vnode *vn, s64 off, bool hole)
 	return vn->v_size;
 }
 
-/* Blocks for bytes [from, to) of one page; new ones are zero, and dirty. */
-static int fill_page(struct vnode *vn, u64 from, u64 to)
+/* Blocks for bytes [from, to) of one page; new ones are zero, and dirty. zero: all of them. */
+static int fill_page(struct vnode *vn, u64 from, u64 to, bool zero)
 {
 	struct page *pg;
 	int err = vm_object_getpage(&vn->v_object, from >> PAGE_SHIFT, &pg);
 
 	if (err)
 		return err;
-	from = round_down(from, (u64)ext2_of(vn)->fs_bsize);
-	while (!err && from < to) {
+	for (u64 at = round_down(from, (u64)ext2_of(vn)->fs_bsize); !err && at < to; ) {
 		struct blkrun run;
 
-		err = ext2_bmap(vn, from, to - from, true, &run);
-		from += err ? 0 : run.br_bytes;
+		err = ext2_bmap(vn, at, to - at, true, &run);
+		at += err ? 0 : run.br_bytes;
+	}
+	if (!err && zero) {
+		memset((u8 *)page_to_virt(pg) + from % PAGE_SIZE, 0, to - from);
+		vm_object_mark_dirty(&vn->v_object, pg);
 	}
 	page_put(pg);
 	return err;
+}
+
+static int fill(struct vnode *vn, u64 from, u64 to, bool zero)
+{
+	int err = 0;
+
+	while (from < to && !err) {
+		u64 next = min(round_down(from, PAGE_SIZE) + PAGE_SIZE, to);
+
+		err = fill_page(vn, from, next, zero);
+		if (!err && signal_pending_slow(current))
+			err = -EINTR;
+		sched_relax();
+		from = next;
+	}
+	return err;
+}
+
+/* Zeros in pages for bytes [from, to), in those that are in memory or (load) all. */
+static int zero_pages(struct vnode *vn, u64 from, u64 to, bool load)
+{
+	struct vm_object *vo = &vn->v_object;
+
+	while (from < to) {
+		u64 index = from >> PAGE_SHIFT, next;
+		struct page *pg;
+		int err;
+
+		if (!load) {
+			spin_lock(&vo->vo_lock);
+			index = vm_object_next_locked(vo, index, DIV_ROUND_UP(to, PAGE_SIZE));
+			spin_unlock(&vo->vo_lock);
+			from = max(from, index << PAGE_SHIFT);
+			if (from >= to)
+				break;
+		}
+		/* Waits for a page that is being read. */
+		err = vm_object_getpage(vo, index, &pg);
+		if (err)
+			return err;
+		next = min((index + 1) << PAGE_SHIFT, to);
+		memset((u8 *)page_to_virt(pg) + from % PAGE_SIZE, 0, next - from);
+		vm_object_mark_dirty(vo, pg);
+		page_put(pg);
+		from = next;
+	}
+	return 0;
+}
+
+static int punch(struct vnode *vn, u64 from, u64 to)
+{
+	struct vm_object *vo = &vn->v_object;
+	u64 bsize = ext2_of(vn)->fs_bsize, size = (u64)vn->v_size;
+	u64 first = DIV_ROUND_UP(from, bsize), last = to >= size ?
+		    DIV_ROUND_UP(size, bsize) : to / bsize;
+	int err = 0;
+
+	to = min(to, size);
+	if (from >= to)
+		return 0;
+	if (from % bsize)
+		err = zero_pages(vn, from, min(to, first * bsize), true);
+	if (!err && last * bsize < to)
+		err = zero_pages(vn, max(from, last * bsize), to, true);
+	if (!err)
+		err = ext2_free_hole(vn, first, last);
+	if (!err && atomic_read(&vo->vo_mapped))
+		vm_object_writeback(vo, from >> PAGE_SHIFT, (to - 1) >> PAGE_SHIFT);
+	return err ? err : zero_pages(vn, from, to, false);
 }
 
 /* vo_fallocate. */
@@ -59,19 +141,14 @@ int ext2_fallocate(struct vnode *vn, int mode, s64 off, s64 end)
 	int err = 0;
 
 	KASSERT(rwlock_write_held(&vn->v_lock));
-	if ((mode & ~FALLOC_FL_KEEP_SIZE) || (mode && end > old))
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		return punch(vn, (u64)off, (u64)end);
+	if ((mode & FALLOC_FL_KEEP_SIZE) && end > old)
 		return -EOPNOTSUPP;
 	if (end > old)
 		err = ext2_truncate(vn, end);
-	for (u64 at = (u64)off; at < (u64)end && !err; ) {
-		u64 to = min(round_down(at, PAGE_SIZE) + PAGE_SIZE, (u64)end);
-
-		err = fill_page(vn, at, to);
-		if (!err && signal_pending_slow(current))
-			err = -EINTR;
-		sched_relax();
-		at = to;
-	}
+	if (!err)
+		err = fill(vn, (u64)off, (u64)end, mode & FALLOC_FL_ZERO_RANGE);
 	if (err && end > old)
 		(void)ext2_truncate(vn, old);
 	return err;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Giving blocks back: truncation and the end of a file.
+ * Giving blocks back: truncation, the end of a file, and holes made in it.
  *
  * A large file does not fit into one transaction. So it goes on the orphan list
  * first, with its new size; then blocks are freed in as many handles as it
  * takes; then it leaves the list. After a crash in between, the mount goes on
- * where this ended (orphan.c).
+ * where this ended (orphan.c). A hole needs no such care: it may come in part.
  *
  * Each handle walks the tree from the start; what earlier ones have freed is
  * zero by now, so that costs little. A number is zeroed in the same handle that
@@ -20,12 +20,13 @@
 
 #define UNIT_CREDITS	4		/* array, bitmap, descriptor, super block */
 #define UNIT_BLOCKS	512		/* freed at once */
+#define NO_END		(~0ul)		/* tr_to: nothing stays */
 
 struct trunc {
 	struct handle *tr_h;
 	struct einode *tr_ei;
 	struct ext2 *tr_fs;
-	u64 tr_from;			/* first logical block to go */
+	u64 tr_from, tr_to;		/* first logical block to go, and the first behind it to stay */
 	bool tr_meta;			/* the data went through the journal: revoke it */
 	bool tr_full;			/* the handle can take no more */
 };
@@ -74,10 +75,21 @@ static u32 stretch(const struct ext2 *fs, const u32 *slot, u32 max)
 
 static int free_slots(struct trunc *tr, struct buf *b, u32 *slots, u32 n, u64 first, int depth);
 
+/* Blocks that a slot so far above the data stands for. */
+static u64 slot_span(const struct ext2 *fs, int depth)
+{
+	u64 span = 1;
+
+	while (depth--)
+		span *= fs->fs_ptrs;
+	return span;
+}
+
 /* The subtree below slot, which begins with logical block first. */
 static int free_subtree(struct trunc *tr, struct buf *b, u32 *slot, u64 first, int depth)
 {
 	struct ext2 *fs = tr->tr_fs;
+	u64 last = first + slot_span(fs, depth) - 1;
 	struct buf *child;
 	int err;
 
@@ -89,37 +101,44 @@ static int free_subtree(struct trunc *tr, struct buf *b, u32 *slot, u64 first, i
 		return err;
 	err = free_slots(tr, child, (u32 *)child->b_data, fs->fs_ptrs, first, depth - 1);
 	buf_put(child);
-	if (err || tr->tr_full || first < tr->tr_from || handle_full(tr, 1))
+	if (err || tr->tr_full || first < tr->tr_from || last >= tr->tr_to ||
+	    handle_full(tr, 1))
 		return err;
 	return free_run(tr, b, slot, 1, true);
 }
 
+/* Data blocks at slot, at most max in a row: as many as the handle can take, tr_full for none. */
+static int free_data(struct trunc *tr, struct buf *b, u32 *slot, u32 *max)
+{
+	u32 metas = tr->tr_meta && tr->tr_fs->fs_journal;
+
+	if (handle_full(tr, metas))
+		return 0;
+	if (metas)
+		*max = min(*max, tr->tr_h->h_credits - UNIT_CREDITS);
+	*max = stretch(tr->tr_fs, slot, *max);
+	return free_run(tr, b, slot, *max, tr->tr_meta);
+}
+
+/* n slots of an array, the first of which stands for logical block first. */
 static int free_slots(struct trunc *tr, struct buf *b, u32 *slots, u32 n, u64 first, int depth)
 {
-	u64 span = 1;
+	u64 span = slot_span(tr->tr_fs, depth);
 	int err = 0;
 
-	for (int i = 0; i < depth; i++)
-		span *= tr->tr_fs->fs_ptrs;
 	for (u32 i = 0; i < n && !err && !tr->tr_full; ) {
-		u32 len = 1, metas;
+		u64 at = first + i * span;
+		u32 len = 1;
 
-		if (!slots[i] || first + (i + 1) * span <= tr->tr_from) {
-			i++;
-			continue;
-		}
-		if (depth) {
-			err = free_subtree(tr, b, &slots[i], first + i * span, depth);
-		} else {
-			metas = tr->tr_meta && tr->tr_fs->fs_journal;
-			if (handle_full(tr, metas))
-				break;
-			if (metas)
-				len = min(n - i, tr->tr_h->h_credits - UNIT_CREDITS);
-			else
-				len = n - i;
-			len = stretch(tr->tr_fs, &slots[i], len);
-			err = free_run(tr, b, &slots[i], len, tr->tr_meta);
+		if (at >= tr->tr_to)
+			break;
+		if (slots[i] && at + span > tr->tr_from) {
+			if (depth) {
+				err = free_subtree(tr, b, &slots[i], at, depth);
+			} else {
+				len = (u32)min((u64)(n - i), tr->tr_to - at);
+				err = free_data(tr, b, &slots[i], &len);
+			}
 		}
 		i += len;
 	}
@@ -139,12 +158,12 @@ static int free_some(struct trunc *tr)
 	for (int depth = 1; depth <= 3 && !err && !tr->tr_full; depth++) {
 		u32 *slot = &ei->ei_block[EXT2_NDIR + depth - 1];
 
-		if (*slot && first + span > tr->tr_from)
+		if (*slot && first + span > tr->tr_from && first < tr->tr_to)
 			err = free_subtree(tr, NULL, slot, first, depth);
 		first += span;
 		span *= tr->tr_fs->fs_ptrs;
 	}
-	if (!err && !tr->tr_full)
+	if (!err && !tr->tr_full && tr->tr_to == NO_END)
 		ei->ei_alloc_end = (s64)(tr->tr_from << tr->tr_fs->fs_bits);
 	mutex_unlock(&ei->ei_map_lock);
 	return err;
@@ -161,12 +180,12 @@ static void cut_off(struct trunc *tr)
 	mutex_unlock(&tr->tr_ei->ei_map_lock);
 }
 
-int ext2_free_from(struct vnode *vn, s64 size)
+static int free_range(struct vnode *vn, u64 from, u64 to)
 {
 	struct ext2 *fs = ext2_of(vn);
 	struct trunc tr = {
-		.tr_ei = einode_of(vn), .tr_fs = fs,
-		.tr_from = DIV_ROUND_UP((u64)size, fs->fs_bsize), .tr_meta = !vnode_is_reg(vn),
+		.tr_ei = einode_of(vn), .tr_fs = fs, .tr_from = from, .tr_to = to,
+		.tr_meta = !vnode_is_reg(vn),
 	};
 	int err;
 
@@ -181,14 +200,33 @@ int ext2_free_from(struct vnode *vn, s64 size)
 		err = ext2_join(&h, vn, false);
 		if (!err) {
 			err = free_some(&tr);
-			if (err == -EUCLEAN || err == -EIO) {
+			if (to == NO_END && (err == -EUCLEAN || err == -EIO)) {
 				cut_off(&tr);
 				tr.tr_full = false;
 			}
+			/*
+			 * Pages of a hole are there, still, and may be on their way to blocks that
+			 * get a new owner when this handle is committed: not before it is closed.
+			 */
+			if (to != NO_END)
+				vm_object_wait_write(&vn->v_object,
+						     from << fs->fs_bits >> PAGE_SHIFT,
+						     to << fs->fs_bits >> PAGE_SHIFT);
 		}
 		journal_stop(&h);
 	} while (!err && tr.tr_full);
 	return err;
+}
+
+int ext2_free_from(struct vnode *vn, s64 size)
+{
+	return free_range(vn, DIV_ROUND_UP((u64)size, ext2_of(vn)->fs_bsize), NO_END);
+}
+
+int ext2_free_hole(struct vnode *vn, u64 from, u64 to)
+{
+	KASSERT(rwlock_write_held(&vn->v_lock) && vnode_is_reg(vn));
+	return from < to ? free_range(vn, from, to) : 0;
 }
 
 /* Begin: the new size, and a place on the orphan list while blocks go. */

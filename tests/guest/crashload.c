@@ -77,6 +77,14 @@ static void map_part(const char *path, unsigned from, unsigned n, unsigned step)
 	close(fd);
 }
 
+static void punch(const char *path, unsigned from, unsigned n)
+{
+	int fd = open_file(path, O_WRONLY);
+
+	need(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, n), path);
+	close(fd);
+}
+
 static void sync_file(const char *path, int data_only)
 {
 	int fd = open_file(path, O_RDONLY);
@@ -113,6 +121,9 @@ static void run(char *line)
 		break;
 	case 'm':
 		map_part(a, n[0], n[1], n[2]);
+		break;
+	case 'p':
+		punch(a, n[0], n[1]);
 		break;
 	case 't':
 		need(truncate(a, n[0]), line);

@@ -46,9 +46,9 @@ LIST = """
 list() {
 	for label in whole cut plain; do
 		cd /mnt/$label; echo "== $1 $label"
-		find . ! -path './lost+found*' | sort | xargs stat -c \
+		find . -mindepth 1 ! -path './lost+found*' ! -name 'late-*' | sort | xargs stat -c \
 			'%N %f %h %u %g %s %b %t %T %Y %Z'
-		find . -type f | sort | xargs md5sum; cd /
+		find . -type f ! -name 'late-*' | sort | xargs md5sum; cd /
 	done
 }
 """
@@ -84,8 +84,9 @@ remove() {
 # fsync commits all that went before it, and sends nothing home; then the power goes.
 CUT = """
 cut() {
-	dd if=/dev/null of=/mnt/cut/synced-$1 conv=fsync 2>/dev/null; list $1
+	dd if=/dev/null of=/mnt/cut/early conv=fsync 2>/dev/null; list $1
 	umount /mnt/whole /mnt/plain; echo through; sleep 1
+	dd if=/dev/null of=/mnt/cut/late-$1 conv=fsync 2>/dev/null
 	echo o > /proc/sysrq-trigger; sleep 100
 }
 """
@@ -99,14 +100,14 @@ cut first
 """
 
 SECOND = FUNCTIONS + """
-list first
+ls /mnt/cut/late-first; list first
 for label in whole cut plain; do make $label linux; remove $label again; done; sync
 for label in whole cut plain; do make $label late; rm -r /mnt/$label/ours; done
 cut second
 """
 
 THIRD = FUNCTIONS + """
-list second
+ls /mnt/cut/late-second; list second
 for label in whole cut plain; do make $label last; done
 for label in whole cut plain; do rm -r /mnt/$label/[a-k]* /mnt/$label/l[ai]*; done
 umount /mnt/whole /mnt/cut /mnt/plain; echo through
@@ -189,7 +190,7 @@ def journeys(report, folder, linux):
     whole(report, "ours", folder, "whole", "plain")
     left_dirty(report, folder, "first")
     # In the journal alone: debugfs, which reads none, must not see it.
-    home = report.run(["debugfs", "-R", "stat synced-first",
+    home = report.run(["debugfs", "-R", "stat late-first",
                        os.path.join(folder, "cut.img")])
     report.check("first: the journal has what is nowhere else",
                  b"not found" in home.err, home)

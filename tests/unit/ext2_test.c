@@ -301,6 +301,57 @@ static void test_holes(void)
 	end();
 }
 
+/* Holes of every place and length, against a copy in memory; nothing is lost by them. */
+static void test_punch(void)
+{
+	static u8 want[600000], got[600000];
+	struct statfs before, after;
+	struct vnode *vn;
+
+	begin();
+	memset(want, 0, sizeof(want));
+	(void)host_statfs(sb, &before);
+	CHECK_EQ(host_create(sb, "p", S_IFREG | 0644, NULL), 0);
+	CHECK_EQ(host_lookup(sb, "p", &vn), 0);
+	CHECK_EQ(host_write(vn, 70000000, "x", 1), 1);
+	CHECK_EQ(ext2_fallocate(vn, 3, 0, 1l << 40), 0);
+	CHECK_EQ(ext2_seek_data(vn, 0, false), vn->v_size);
+	CHECK_EQ(host_truncate(sb, "p", sizeof(want)), 0);
+	for (int i = 0; i < 200; i++) {
+		u64 from = unit_below(sizeof(want)), n = unit_below(i % 3 ? 9000 : sizeof(want));
+
+		n = min(n, sizeof(want) - from);
+		if (i % 2 && n) {
+			fill(want + from, n, (u64)i);
+			CHECK_EQ(host_write(vn, from, want + from, n), n);
+		} else if (n) {
+			memset(want + from, 0, n);
+			CHECK_EQ(ext2_fallocate(vn, i % 10 ? 3 : 0x11, (s64)from,
+						(s64)(from + n)), 0);
+		}
+		if (i % 7 == 0)
+			(void)vnode_write_data(vn);
+		if (i % 20 == 0)
+			CHECK_EQ(ext2_sync(sb, true), 0);
+		if (i % 50 != 49)
+			continue;
+		CHECK_EQ(host_read(vn, 0, got, sizeof(got)), sizeof(got));
+		CHECK(memcmp(got, want, sizeof(got)) == 0);
+		vnode_put(vn);
+		host_umount(sb);
+		CHECK(clean());
+		CHECK_EQ(host_mount(0, &sb), 0);
+		CHECK_EQ(host_lookup(sb, "p", &vn), 0);
+	}
+	CHECK_EQ(host_read(vn, 0, got, sizeof(got)), sizeof(got));
+	CHECK(memcmp(got, want, sizeof(got)) == 0);
+	vnode_put(vn);
+	CHECK_EQ(host_unlink(sb, "p"), 0);
+	(void)host_statfs(sb, &after);
+	CHECK_EQ(after.f_bfree, before.f_bfree);
+	end();
+}
+
 /* An error of the disk: whoever asked hears of it, and nothing else happens. */
 static void test_errors(void)
 {
@@ -393,6 +444,7 @@ int main(void)
 	run(test_large_dir, "large directory");
 	run(test_orphan, "orphan");
 	run(test_holes, "holes");
+	run(test_punch, "holes are made");
 	run(test_errors, "disk errors");
 	run(test_hostile, "hostile images");
 	snprintf(command, sizeof(command), "rm -f %s %s.log", image_name, image_name);

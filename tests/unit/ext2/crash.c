@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See crash.h. */
+#include <abi/fcntl.h>
 #include <errno.h>
 #include <stdarg.h>
 
@@ -276,6 +277,26 @@ static void do_truncate(int step)
 		new_version(nm->id, step, size, 0, NULL, 0);
 }
 
+static void do_punch(int step)
+{
+	struct name *nm = pick_file();
+	struct version *v;
+	struct vnode *vn;
+	u32 size = nm ? files[nm->id].last->size : 0, from, n;
+
+	if (!size || host_lookup(sb, nm->path, &vn))
+		return;
+	from = (u32)rnd(size);
+	n = (u32)rnd(size - from) + 1;
+	say("p %s %u %u\n", nm->path, from, n);
+	KASSERT(ext2_fallocate(vn, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from,
+			       from + n) == 0);
+	vnode_put(vn);
+	new_version(nm->id, step, size, 0, NULL, 0);
+	v = files[nm->id].last;
+	memset(v->data + from, 0, n);
+}
+
 static void do_unlink(int step)
 {
 	struct name *nm = now.n ? &now.at[rnd((u64)now.n)] : NULL;
@@ -365,7 +386,7 @@ static void one_step(int step)
 	static void (*const kinds[])(int) = {
 		do_create, do_create, do_create, do_write, do_write, do_write, do_write,
 		do_truncate, do_unlink, do_unlink, do_link, do_rename, do_rename, do_fsync,
-		do_map,
+		do_map, do_punch,
 	};
 
 	kinds[rnd(ARRAY_SIZE(kinds))](step);

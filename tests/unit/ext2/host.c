@@ -549,6 +549,7 @@ static const struct radix_ops node_ops = { .node_alloc = node_alloc, .node_free 
 void vm_object_init(struct vm_object *vo, const struct vm_pager *pager, void *owner)
 {
 	radix_init(&vo->vo_pages, &node_ops);
+	spin_lock_init(&vo->vo_lock, "object", RANK_OBJECT);
 	vo->vo_pager = pager;
 	vo->vo_owner = owner;
 }
@@ -595,6 +596,22 @@ void vm_object_freeze(struct vm_object *vo)
 void vm_object_thaw(struct vm_object *vo)
 {
 	(void)vo;
+}
+
+u64 vm_object_next_locked(struct vm_object *vo, u64 index, u64 end)
+{
+	return radix_next(&vo->vo_pages, &index) ? min(index, end) : end;
+}
+
+/* Writing is through when it is started, and nobody maps anything. */
+void vm_object_wait_write(struct vm_object *vo, u64 first, u64 last)
+{
+	(void)vo, (void)first, (void)last;
+}
+
+void vm_object_writeback(struct vm_object *vo, u64 first, u64 last)
+{
+	(void)vo, (void)first, (void)last;
 }
 
 void vm_object_mark_dirty(struct vm_object *vo, struct page *pg)
