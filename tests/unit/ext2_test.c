@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "tests/unit/ext2/host.h"
+#include "kernel/lib/string.h"
 #include "tests/unit/unit.h"
 
 static char image_name[64];
@@ -381,45 +382,161 @@ static void test_errors(void)
 	}
 }
 
-/* Any bytes for metadata: refused or reported, nothing worse. */
+/* ---- hostile images --------------------------------------------------------------- */
+
+/* Everything that can be reached from dir is listed, read, and some of it changed. */
+struct walk {
+	char prefix[200];
+	int depth, left;
+};
+
+static void walk_dir(const char *path, int depth, int *left);
+
+static int walk_one(void *arg, const char *name, u64 ino)
+{
+	struct walk *w = arg;
+	char path[300], target[4096];
+	struct vnode *vn;
+	u8 buf[200];
+
+	(void)ino;
+	if (w->left-- <= 0)
+		return 1;
+	snprintf(path, sizeof(path), "%s%s%.60s", w->prefix, *w->prefix ? "/" : "", name);
+	if (strchr(name, '/') || host_lookup(sb, path, &vn))
+		return 0;
+	if (S_ISLNK(vn->v_mode))
+		(void)vn->v_ops->vo_readlink(vn, target, sizeof(target));
+	if (vnode_is_reg(vn)) {
+		(void)host_read(vn, 0, buf, sizeof(buf));
+		(void)host_read(vn, (u64)vn->v_size / 2, buf, sizeof(buf));
+		(void)ext2_seek_data(vn, 0, unit_below(2));
+		(void)host_write(vn, unit_below((u64)vn->v_size + 1), "x", 1);
+		if (unit_below(2))
+			(void)ext2_fallocate(vn, 3, (s64)unit_below(100000), vn->v_size);
+	}
+	if (vnode_is_dir(vn) && w->depth < 3)
+		walk_dir(path, w->depth + 1, &w->left);
+	vnode_put(vn);
+	return 0;
+}
+
+static void walk_dir(const char *path, int depth, int *left)
+{
+	struct walk w = { .depth = depth, .left = *left };
+	struct vnode *vn;
+
+	snprintf(w.prefix, sizeof(w.prefix), "%s", path);
+	if (host_lookup(sb, path, &vn))
+		return;
+	if (vnode_is_dir(vn))
+		(void)host_readdir(vn, walk_one, &w);
+	vnode_put(vn);
+	*left = w.left;
+}
+
+static void use_mutant(void)
+{
+	int left = 200;
+
+	walk_dir("", 0, &left);
+	(void)host_create(sb, "d/g", S_IFREG | 0644, NULL);
+	(void)host_truncate(sb, "d/f", (s64)unit_below(500000));
+	(void)host_rename(sb, "d/e", "e", false);
+	(void)host_unlink(sb, "d/f");
+	(void)host_rename(sb, "d/g", "h", false);
+	(void)host_create(sb, "e/s", S_IFLNK | 0777, "target");
+	(void)ext2_sync(sb, true);
+	(void)host_unlink(sb, "d/l");
+	for (int i = 0; i < 30; i++) {
+		char name[20];
+
+		snprintf(name, sizeof(name), "many/%d", i);
+		(void)host_unlink(sb, name);
+	}
+}
+
+/* A byte of something that counts: super block, descriptors, tables, directories, journal. */
+static u64 pick_byte(const u64 *metas, int n, size_t size)
+{
+	switch (unit_below(8)) {
+	case 0:
+		return 1024 + unit_below(0x160);
+	case 1:
+		return unit_below(size);
+	default:
+		return metas[unit_below((u64)n)] + unit_below(unit_below(2) ? 1024 : 64);
+	}
+}
+
+/* Places of blocks that were written: all of them but data, in short. */
+static int find_metas(u64 *metas, int max)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < host_disk.hd_nlog && n < max; i++) {
+		if (host_disk.hd_log[i].d_sector < HOST_MARK)
+			metas[n++] = host_disk.hd_log[i].d_sector * 512;
+	}
+	return n;
+}
+
+/*
+ * Any bytes for metadata: refused or reported, nothing worse. Half of the images have
+ * a journal to be replayed. EXT2_MUTANTS=N: so many of each format.
+ */
 static void test_hostile(void)
 {
-	u8 *good, buf[100];
+	static u64 metas[4096];
+	const char *text = getenv("EXT2_MUTANTS");
+	u64 mutants = 200, mounted = 0;
+	u8 *good[2];
 	size_t size;
+	int n;
 
+	if (text)
+		(void)str_to_u64(text, NULL, 10, &mutants);
 	begin();
+	host_disk.hd_log_on = true;
 	CHECK_EQ(host_create(sb, "d", S_IFDIR | 0755, NULL), 0);
+	CHECK_EQ(host_create(sb, "d/e", S_IFDIR | 0755, NULL), 0);
+	CHECK_EQ(host_create(sb, "many", S_IFDIR | 0755, NULL), 0);
 	CHECK_EQ(host_create(sb, "d/f", S_IFREG | 0644, NULL), 0);
-	write_file("d/f", 0, 400000, 1);
-	host_umount(sb);
-	size = host_disk.hd_size;
-	good = unit_alloc(size);
-	memcpy(good, host_disk.hd_data, size);
-	for (int i = 0; i < 300; i++) {
-		struct vnode *vn;
+	CHECK_EQ(host_create(sb, "d/l", S_IFLNK | 0777, "a target of more than sixty "
+			     "characters, which needs a block of its own"), 0);
+	for (int i = 0; i < 30; i++) {
+		char name[20];
 
-		host_disk_load(good, size);
-		for (int k = 0; k < 40; k++) {
-			/* Most of what counts lies in front. */
-			u64 at = 1024 + unit_below(k % 4 ? 300 * 1024 : size - 1024);
-
-			host_disk.hd_data[at] = (u8)unit_rand();
-		}
-		if (host_mount(0, &sb))
-			continue;
-		if (host_lookup(sb, "d/f", &vn) == 0) {
-			if (vnode_is_reg(vn)) {
-				(void)host_read(vn, 0, buf, 100);
-				(void)host_write(vn, 100000, "x", 1);
-			}
-			vnode_put(vn);
-		}
-		(void)host_create(sb, "d/g", S_IFREG | 0644, NULL);
-		(void)host_unlink(sb, "d/f");
-		(void)host_rename(sb, "d/g", "h", false);
-		host_umount(sb);
+		snprintf(name, sizeof(name), "many/%d", i);
+		CHECK_EQ(host_create(sb, name, S_IFREG | 0644, NULL), 0);
 	}
-	unit_free(good);
+	write_file("d/f", 0, 400000, 1);
+	(void)ext2_sync(sb, true);
+	host_disk.hd_log_on = false;
+	size = host_disk.hd_size;
+	good[0] = unit_alloc(size);
+	good[1] = unit_alloc(size);
+	memcpy(good[0], host_disk.hd_data, size);
+	host_umount(sb);
+	memcpy(good[1], host_disk.hd_data, size);
+	n = find_metas(metas, ARRAY_SIZE(metas));
+	for (u64 i = 0; i < mutants; i++) {
+		host_disk_load(good[i % 2], size);
+		for (u64 k = unit_below(i % 3 ? 4 : 60) + 1; k; k--)
+			host_disk.hd_data[pick_byte(metas, n, size) % size] = (u8)unit_rand();
+		host_mount_data = "errors=continue";
+		if (host_mount(0, &sb) == 0) {
+			mounted++;
+			use_mutant();
+			host_umount(sb);
+		}
+		host_mount_data = NULL;
+		CHECK_EQ(host_objects(), 0);
+	}
+	printf("# %lu of %lu mutants could be mounted\n", mounted, mutants);
+	host_log_free();
+	unit_free(good[0]);
+	unit_free(good[1]);
 }
 
 static void run(void (*test)(void), const char *name)

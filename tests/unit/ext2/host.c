@@ -901,6 +901,8 @@ void fs_type_register(struct fs_type *ft)
 
 /* ---- mount ------------------------------------------------------------------------------- */
 
+const char *host_mount_data;
+
 int host_mount(unsigned long flags, struct superblock **out)
 {
 	struct superblock *sb = calloc(1, sizeof(*sb));
@@ -910,7 +912,7 @@ int host_mount(unsigned long flags, struct superblock **out)
 		ext2_init();
 	sb->sb_flags = flags;
 	list_init(&sb->sb_vnodes);
-	err = host_type->ft_mount(sb, "disk", NULL);
+	err = host_type->ft_mount(sb, "disk", host_mount_data);
 	if (err) {
 		KASSERT(list_empty(&sb->sb_vnodes));
 		free(sb);

@@ -62,6 +62,7 @@ void host_mark(u32 n);
 void host_flush_some(unsigned int percent);
 
 /* 0 with *sb, or -errno. */
+extern const char *host_mount_data;	/* options; NULL: none */
 int host_mount(unsigned long flags, struct superblock **sb);
 /* As umount(2); or with the power cut: everything in memory is dropped, nothing is written. */
 void host_umount(struct superblock *sb);
