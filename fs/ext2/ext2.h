@@ -88,6 +88,12 @@ struct einode {
 static inline struct ext2 *ext2_of(const struct vnode *vn);
 static inline struct einode *einode_of(const struct vnode *vn) { return vn->v_data; }
 
+/* Where it lies on disk. */
+static inline struct ext2_inode *einode_raw(const struct einode *ei)
+{
+	return (struct ext2_inode *)(ei->ei_buf->b_data + ei->ei_offset);
+}
+
 /* mount.c */
 void ext2_init(void);
 
@@ -128,7 +134,8 @@ int ext2_sync(struct superblock *sb, bool wait);
 int ext2_iget(struct superblock *sb, u32 ino, struct vnode **out);
 /* The same for the orphan list: no link is needed. */
 int ext2_iget_orphan(struct superblock *sb, u32 ino, struct vnode **out);
-int ext2_inode_new(struct handle *h, struct vnode *dir, u32 mode, u64 rdev, struct vnode **out);
+/* Fill in a NEW vnode for a new file in dir; joined. */
+int ext2_inode_fill(struct handle *h, struct vnode *dir, struct vnode *vn, u32 mode, u64 rdev);
 /*
  * vn has changed, or will in this handle: it is written with the transaction.
  * ordered: so is its data, first. -ENOMEM.
@@ -137,10 +144,17 @@ int ext2_join(struct handle *h, struct vnode *vn, bool ordered);
 /* Times or size have changed, outside of a handle. Any context that may take spin locks. */
 void ext2_inode_touched(struct vnode *vn);
 void ext2_inode_store(struct einode *ei);
-void ext2_inactive(struct vnode *vn);
+/* The vnode ends: off the lists; and then with all of it. */
+void ext2_inode_unlist(struct ext2 *fs, struct einode *ei);
+void einode_free(struct einode *ei);
 int ext2_setattr(struct vnode *vn, const struct vattr *va);
 /* vn's attributes on disk: joined and committed, or written. */
 int ext2_fsync(struct vnode *vn, bool datasync);
+
+/* lifetime.c */
+/* A file without a link, in dir's group or near it. */
+int ext2_inode_new(struct handle *h, struct vnode *dir, u32 mode, u64 rdev, struct vnode **out);
+void ext2_inactive(struct vnode *vn);
 
 /* orphan.c */
 int ext2_orphan_add(struct handle *h, struct vnode *vn);

@@ -84,13 +84,17 @@ struct ext2_inode {
 	u32 i_size_high;		/* regular files */
 	u32 i_faddr;
 	u16 i_blocks_high, i_file_acl_high, i_uid_high, i_gid_high, i_checksum_lo, i_unused;
-	/* Where inodes are larger than 128 bytes. */
+	/* Where inodes are larger than 128 bytes, as far as i_extra_isize says. */
 	u16 i_extra_isize, i_checksum_hi;
+	u32 i_ctime_extra, i_mtime_extra, i_atime_extra;	/* nanoseconds << 2, 2 bits of the year */
+	u32 i_crtime, i_crtime_extra;
 };
 BUILD_ASSERT(offsetof(struct ext2_inode, i_extra_isize) == 128);
+BUILD_ASSERT(sizeof(struct ext2_inode) == 128 + 24);
 
 #define EXT2_GOOD_OLD_INODE_SIZE 128
 #define EXT2_EXTRA_ISIZE	32	/* of new inodes of 256 bytes */
+#define EXT2_EXTRA_TIMES	24	/* i_extra_isize where the times have their extra words */
 
 #define EXT2_FL_APPEND		0x00000020
 #define EXT2_FL_IMMUTABLE	0x00000010

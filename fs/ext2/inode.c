@@ -26,12 +26,57 @@
 #include "fs/pagecache.h"
 #include "fs/pageio.h"
 #include "kernel/core/fail.h"
+#include "kernel/core/timer.h"
 #include "kernel/lib/string.h"
 #include "mm/slab.h"
 
-static struct ext2_inode *raw_of(const struct einode *ei)
+/* ---- times ------------------------------------------------------------------- */
+
+/*
+ * Seconds as a signed word, from 1901 to 2038. Inodes of 256 bytes have a word more: its two low
+ * bits count how often 2^32 seconds were added since, and the rest are nanoseconds.
+ */
+static void time_store(u32 *word, u32 *extra, const struct vtime *t)
 {
-	return (struct ext2_inode *)(ei->ei_buf->b_data + ei->ei_offset);
+	*word = (u32)t->sec;
+	if (extra)
+		*extra = t->nsec << 2 | (u32)((u64)(t->sec - (s32)t->sec) >> 32 & 3);
+}
+
+static void time_load(struct vtime *t, u32 word, u32 extra)
+{
+	t->sec = (s32)word + ((s64)(extra & 3) << 32);
+	t->nsec = min(extra >> 2, (u32)NSEC_PER_SEC - 1);
+}
+
+/* Does the inode have these words? */
+static bool extra_times(const struct einode *ei, const struct ext2_inode *raw)
+{
+	u32 room = ext2_of(ei->ei_vnode)->fs_inode_size - EXT2_GOOD_OLD_INODE_SIZE;
+
+	return room && raw->i_extra_isize >= EXT2_EXTRA_TIMES && raw->i_extra_isize <= room;
+}
+
+static void times_store(struct ext2_inode *raw, const struct vnode *vn)
+{
+	bool more = extra_times(einode_of(vn), raw);
+
+	time_store(&raw->i_atime, more ? &raw->i_atime_extra : NULL, &vn->v_atime);
+	time_store(&raw->i_mtime, more ? &raw->i_mtime_extra : NULL, &vn->v_mtime);
+	time_store(&raw->i_ctime, more ? &raw->i_ctime_extra : NULL, &vn->v_ctime);
+	if (more)
+		time_store(&raw->i_crtime, &raw->i_crtime_extra, &vn->v_btime);
+}
+
+static void times_load(struct vnode *vn, const struct ext2_inode *raw)
+{
+	bool more = extra_times(einode_of(vn), raw);
+
+	time_load(&vn->v_atime, raw->i_atime, more ? raw->i_atime_extra : 0);
+	time_load(&vn->v_mtime, raw->i_mtime, more ? raw->i_mtime_extra : 0);
+	time_load(&vn->v_ctime, raw->i_ctime, more ? raw->i_ctime_extra : 0);
+	if (more)
+		time_load(&vn->v_btime, raw->i_crtime, raw->i_crtime_extra);
 }
 
 /* ---- to disk --------------------------------------------------------------- */
@@ -39,7 +84,7 @@ static struct ext2_inode *raw_of(const struct einode *ei)
 /* Copy what vn says to its inode. ei_buf has been joined; fs_dirty_lock, or ours alone. */
 void ext2_inode_store(struct einode *ei)
 {
-	struct ext2_inode *raw = raw_of(ei);
+	struct ext2_inode *raw = einode_raw(ei);
 	struct vnode *vn = ei->ei_vnode;
 
 	spin_lock(&vn->v_ilock);
@@ -48,9 +93,7 @@ void ext2_inode_store(struct einode *ei)
 	raw->i_uid_high = (u16)(vn->v_uid >> 16);
 	raw->i_gid = (u16)vn->v_gid;
 	raw->i_gid_high = (u16)(vn->v_gid >> 16);
-	raw->i_atime = (u32)vn->v_atime.sec;
-	raw->i_mtime = (u32)vn->v_mtime.sec;
-	raw->i_ctime = (u32)vn->v_ctime.sec;
+	times_store(raw, vn);
 	spin_unlock(&vn->v_ilock);
 	raw->i_size = (u32)vn->v_size;
 	if (vnode_is_reg(vn))
@@ -101,8 +144,7 @@ void ext2_inode_touched(struct vnode *vn)
 	spin_unlock(&fs->fs_dirty_lock);
 }
 
-/* The vnode ends: off the lists. */
-static void unlist(struct ext2 *fs, struct einode *ei)
+void ext2_inode_unlist(struct ext2 *fs, struct einode *ei)
 {
 	spin_lock(&fs->fs_dirty_lock);
 	list_del(&ei->ei_dirty);
@@ -122,8 +164,8 @@ int ext2_fsync(struct vnode *vn, bool datasync)
 	if (!fs->fs_writable)
 		return 0;
 	/* fdatasync(2): not for times alone. */
-	if ((state & EI_LAZY) && datasync && raw_of(ei)->i_size == (u32)vn->v_size &&
-	    (!vnode_is_reg(vn) || raw_of(ei)->i_size_high == (u32)((u64)vn->v_size >> 32)))
+	if ((state & EI_LAZY) && datasync && einode_raw(ei)->i_size == (u32)vn->v_size &&
+	    (!vnode_is_reg(vn) || einode_raw(ei)->i_size_high == (u32)((u64)vn->v_size >> 32)))
 		state &= ~(u32)EI_LAZY;
 	if (state & EI_LAZY) {
 		err = ext2_begin(fs, CREDITS_MAP, &h);
@@ -220,9 +262,7 @@ static void load(struct einode *ei, const struct ext2_inode *raw)
 	if (vnode_is_reg(vn))
 		vn->v_size |= (s64)raw->i_size_high << 32;
 	vn->v_blocks = raw->i_blocks;
-	vn->v_atime.sec = (s32)raw->i_atime;
-	vn->v_mtime.sec = (s32)raw->i_mtime;
-	vn->v_ctime.sec = (s32)raw->i_ctime;
+	times_load(vn, raw);
 	ei->ei_flags = raw->i_flags;
 	ei->ei_generation = raw->i_generation;
 	ei->ei_file_acl = raw->i_file_acl;
@@ -256,7 +296,7 @@ static int attach(struct vnode *vn, struct einode **out)
 	return 0;
 }
 
-static void einode_free(struct einode *ei)
+void einode_free(struct einode *ei)
 {
 	buf_put(ei->ei_buf);
 	kfree(ei);
@@ -270,15 +310,15 @@ static int inode_read(struct vnode *vn, bool orphan)
 
 	if (err)
 		return err;
-	err = check_raw(fs, vn->v_ino, raw_of(ei));
-	if (!err && !raw_of(ei)->i_links_count && !orphan)
+	err = check_raw(fs, vn->v_ino, einode_raw(ei));
+	if (!err && !einode_raw(ei)->i_links_count && !orphan)
 		err = ext2_error(fs, "a name leads to inode %lu, which is free", vn->v_ino);
 	if (err) {
 		einode_free(ei);
 		return err;
 	}
-	load(ei, raw_of(ei));
 	vn->v_data = ei;
+	load(ei, einode_raw(ei));
 	set_ops(vn);
 	return 0;
 }
@@ -313,10 +353,7 @@ int ext2_iget_orphan(struct superblock *sb, u32 ino, struct vnode **out)
 	return iget(sb, ino, true, out);
 }
 
-/* ---- new and gone ----------------------------------------------------------- */
-
-/* Fill in a NEW vnode for a new file. */
-static int inode_fill(struct handle *h, struct vnode *dir, struct vnode *vn, u32 mode, u64 rdev)
+int ext2_inode_fill(struct handle *h, struct vnode *dir, struct vnode *vn, u32 mode, u64 rdev)
 {
 	struct ext2 *fs = ext2_of(dir);
 	struct ext2_inode *raw;
@@ -330,7 +367,7 @@ static int inode_fill(struct handle *h, struct vnode *dir, struct vnode *vn, u32
 		einode_free(ei);
 		return err;
 	}
-	raw = raw_of(ei);
+	raw = einode_raw(ei);
 	memset(raw, 0, fs->fs_inode_size);
 	if (fs->fs_inode_size > EXT2_GOOD_OLD_INODE_SIZE)
 		raw->i_extra_isize = EXT2_EXTRA_ISIZE;
@@ -348,163 +385,6 @@ static int inode_fill(struct handle *h, struct vnode *dir, struct vnode *vn, u32
 	set_ops(vn);
 	/* In the transaction already: cannot fail. */
 	return ext2_join(h, vn, false);
-}
-
-int ext2_inode_new(struct handle *h, struct vnode *dir, u32 mode, u64 rdev, struct vnode **out)
-{
-	struct ext2 *fs = ext2_of(dir);
-	struct vnode *vn;
-	bool fresh = false;
-	u32 ino;
-	int err = ext2_alloc_inode(h, dir, mode, &ino);
-
-	if (err)
-		return err;
-	err = vnode_find(dir->v_sb, ino, &vn, &fresh);
-	if (!err && !fresh) {
-		vnode_put(vn);
-		return ext2_error(fs, "inode %u is in use, but not in its bitmap", ino);
-	}
-	if (!err) {
-		err = inode_fill(h, dir, vn, mode, rdev);
-		if (err)
-			vnode_fail(vn);
-	}
-	if (err) {
-		(void)ext2_free_inode(h, fs, ino, S_ISDIR(mode));
-		return err;
-	}
-	vnode_ready(vn);
-	*out = vn;
-	return 0;
-}
-
-/* One file less for the block of extended attributes. */
-static int xattr_release(struct handle *h, struct ext2 *fs, struct einode *ei)
-{
-	struct ext2_xattr_head *x;
-	struct buf *b;
-	int err;
-
-	if (!ext2_block_ok(fs, ei->ei_file_acl, 1))
-		return ext2_error(fs, "attributes at block %u", ei->ei_file_acl);
-	err = buf_read(fs->fs_dev, ei->ei_file_acl, fs->fs_bsize, &b);
-	if (err)
-		return err;
-	x = (struct ext2_xattr_head *)b->b_data;
-	if (x->h_magic != EXT2_XATTR_MAGIC) {
-		err = ext2_error(fs, "attributes at block %u", ei->ei_file_acl);
-	} else if (x->h_refcount > 1) {
-		err = ext2_access(h, b);
-		if (!err) {
-			x->h_refcount--;
-			ext2_dirty(h, b);
-		}
-	} else {
-		err = fs->fs_journal ? journal_revoke(h, ei->ei_file_acl) : 0;
-		if (!err)
-			err = ext2_free_blocks(h, fs, ei->ei_file_acl, 1);
-	}
-	buf_put(b);
-	return err;
-}
-
-/* Does the file keep data in blocks of its own? */
-static bool has_blocks(const struct vnode *vn)
-{
-	u64 acl = einode_of(vn)->ei_file_acl ? ext2_of(vn)->fs_bsize / 512 : 0;
-
-	if (S_ISLNK(vn->v_mode))
-		return vn->v_blocks > acl;
-	return vnode_is_reg(vn) || vnode_is_dir(vn);
-}
-
-/* The last name and the last user are gone. */
-static int inode_delete(struct vnode *vn)
-{
-	struct ext2 *fs = ext2_of(vn);
-	struct einode *ei = einode_of(vn);
-	struct vtime now;
-	struct handle h;
-	int err = has_blocks(vn) ? ext2_free_from(vn, 0) : 0;
-
-	if (!err)
-		err = ext2_begin(fs, CREDITS_NAME, &h);
-	if (err)
-		return err;
-	err = ext2_join(&h, vn, false);
-	if (!err && ei->ei_file_acl)
-		(void)xattr_release(&h, fs, ei);
-	if (!err)
-		err = ext2_orphan_del(&h, vn);
-	if (!err)
-		err = ext2_free_inode(&h, fs, (u32)vn->v_ino, vnode_is_dir(vn));
-	if (!err) {
-		vtime_now(&now);
-		vn->v_size = 0;
-		vn->v_blocks = 0;
-		ei->ei_file_acl = 0;
-		ext2_inode_store(ei);
-		raw_of(ei)->i_dtime = (u32)now.sec;
-		ext2_dirty(&h, ei->ei_buf);
-		/* Now: the next owner of the number writes the same buffer. */
-		unlist(fs, ei);
-	}
-	journal_stop(&h);
-	return err;
-}
-
-/* The vnode goes while the file stays: write what it has not yet written. */
-static int inode_flush(struct vnode *vn)
-{
-	struct ext2 *fs = ext2_of(vn);
-	struct einode *ei = einode_of(vn);
-	struct handle h;
-	int err = 0;
-
-	if (vnode_is_reg(vn) && ei->ei_alloc_end > vn->v_size)
-		err = ext2_free_from(vn, vn->v_size);
-	if (!err)
-		err = ext2_begin(fs, CREDITS_MAP, &h);
-	if (err)
-		return err;
-	err = ext2_join(&h, vn, false);
-	if (!err)
-		err = ext2_orphan_del(&h, vn);
-	if (!err) {
-		ext2_inode_store(ei);
-		ext2_dirty(&h, ei->ei_buf);
-		unlist(fs, ei);
-	}
-	journal_stop(&h);
-	return err;
-}
-
-/* vo_inactive. */
-void ext2_inactive(struct vnode *vn)
-{
-	struct einode *ei = einode_of(vn);
-	struct ext2 *fs = ext2_of(vn);
-	s64 end;
-	int err = 0;
-
-	end = (s64)round_up((u64)vn->v_size, (u64)fs->fs_bsize);
-	if (fs->fs_writable && vn->v_nlink == 0)
-		err = inode_delete(vn);
-	else if (fs->fs_writable && ((ei->ei_state & (EI_JOINED | EI_LAZY)) ||
-				     !list_empty(&ei->ei_orphan) ||
-				     (vnode_is_reg(vn) && ei->ei_alloc_end > end)))
-		err = inode_flush(vn);
-	if (err && err != -EROFS)
-		(void)ext2_error(fs, "inode %lu could not be written (error %d)", vn->v_ino, err);
-	unlist(fs, ei);
-	mutex_lock(&fs->fs_alloc_lock);
-	list_del(&ei->ei_orphan);
-	mutex_unlock(&fs->fs_alloc_lock);
-	KASSERT(list_empty(&ei->ei_ordered));
-	if (vnode_is_dir(vn))
-		dirindex_free(vn);
-	einode_free(ei);
 }
 
 /* vo_setattr. */

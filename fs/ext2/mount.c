@@ -4,7 +4,7 @@
  *
  *	super.c  mount.c  commit.c     the whole; when and how it is written
  *	namei.c  dir.c  dirindex.c     names
- *	inode.c  orphan.c              files, from and to disk
+ *	inode.c  lifetime.c  orphan.c  files, from and to disk, from first to last
  *	bmap.c   truncate.c  space.c   where their blocks are
  *	alloc.c                        which blocks and inodes are free
  *	journal*.c                     all or nothing

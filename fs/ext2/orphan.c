@@ -102,8 +102,7 @@ static int collect(struct ext2 *fs)
 			vnode_put(vn);
 			return ext2_error(fs, "orphan %u twice", ino);
 		}
-		ei->ei_next_orphan = ((struct ext2_inode *)(ei->ei_buf->b_data +
-							    ei->ei_offset))->i_dtime;
+		ei->ei_next_orphan = einode_raw(ei)->i_dtime;
 		list_add_tail(&ei->ei_orphan, &fs->fs_orphans);
 		ino = ei->ei_next_orphan;
 		n++;

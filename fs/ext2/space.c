@@ -6,14 +6,14 @@
  * zeros, and space beyond the end of a file cannot be kept (e2fsck calls that an error):
  * FALLOC_FL_KEEP_SIZE there is refused with EOPNOTSUPP.
  *
- * A hole is made under pages that may be in memory, mapped, and being written:
- *  1. what is left of blocks at its ends gets zeros, in memory;
+ * A hole is made under pages that may be in memory, mapped, and being written. Mappings
+ * get no page to write to meanwhile (the object is frozen), so that none gets a block:
+ *  1. what is left of blocks at the hole's ends gets zeros, in memory;
  *  2. blocks are freed, and writes that were on their way to them waited for, in
  *     each handle (truncate.c);
- *  3. mappings that could write without a fault lose that by a write-back, which has
- *     nowhere to go but at the ends: from here on a store gets a new block first;
- *  4. pages that are there get zeros. They are marked as dirty, for a store may have
- *     got its block since step 2, and that must not show what was on disk before.
+ *  3. pages that mappings can write to already become read-only to them by a write-back,
+ *     which has nowhere to go but at the ends: a store waits for the thaw, and gets a new block;
+ *  4. pages that are in memory get zeros.
  */
 #include <abi/fcntl.h>
 #include <errno.h>
@@ -81,57 +81,88 @@ static int fill(struct vnode *vn, u64 from, u64 to, bool zero)
 	return err;
 }
 
-/* Zeros in pages for bytes [from, to), in those that are in memory or (load) all. */
-static int zero_pages(struct vnode *vn, u64 from, u64 to, bool load)
+/* Bytes [from, to) of one page are zero. */
+static void zero_bytes(struct page *pg, u64 from, u64 to)
+{
+	memset((u8 *)page_to_virt(pg) + from % PAGE_SIZE, 0, to - from);
+}
+
+/* An end of a hole: part of a block, which stays. */
+static int zero_part(struct vnode *vn, u64 from, u64 to)
+{
+	struct page *pg;
+	int err;
+
+	if (from >= to)
+		return 0;
+	err = vm_object_getpage(&vn->v_object, from >> PAGE_SHIFT, &pg);
+	if (err)
+		return err;
+	zero_bytes(pg, from, to);
+	vm_object_mark_dirty(&vn->v_object, pg);
+	page_put(pg);
+	return 0;
+}
+
+/* What is in memory of bytes [from, to), which lie in a hole. */
+static int zero_cached(struct vnode *vn, u64 from, u64 to)
 {
 	struct vm_object *vo = &vn->v_object;
+	u64 index = from >> PAGE_SHIFT, end = DIV_ROUND_UP(to, PAGE_SIZE);
 
-	while (from < to) {
-		u64 index = from >> PAGE_SHIFT, next;
+	for (;; index++) {
 		struct page *pg;
 		int err;
 
-		if (!load) {
-			spin_lock(&vo->vo_lock);
-			index = vm_object_next_locked(vo, index, DIV_ROUND_UP(to, PAGE_SIZE));
-			spin_unlock(&vo->vo_lock);
-			from = max(from, index << PAGE_SHIFT);
-			if (from >= to)
-				break;
-		}
+		spin_lock(&vo->vo_lock);
+		index = vm_object_next_locked(vo, index, end);
+		spin_unlock(&vo->vo_lock);
+		if (index >= end)
+			return 0;
 		/* Waits for a page that is being read. */
 		err = vm_object_getpage(vo, index, &pg);
 		if (err)
 			return err;
-		next = min((index + 1) << PAGE_SHIFT, to);
-		memset((u8 *)page_to_virt(pg) + from % PAGE_SIZE, 0, next - from);
-		vm_object_mark_dirty(vo, pg);
+		zero_bytes(pg, max(from, index << PAGE_SHIFT), min(to, (index + 1) << PAGE_SHIFT));
 		page_put(pg);
-		from = next;
 	}
-	return 0;
+}
+
+/* Bytes [from, to) become a hole, the blocks [first, last) in them are freed. */
+static int punch_frozen(struct vnode *vn, u64 from, u64 to, u64 first, u64 last)
+{
+	struct vm_object *vo = &vn->v_object;
+	u64 bsize = ext2_of(vn)->fs_bsize;
+	int err = 0;
+
+	if (from % bsize)
+		err = zero_part(vn, from, min(to, first * bsize));
+	if (!err)
+		err = zero_part(vn, max(from, last * bsize), to);
+	if (!err)
+		err = ext2_free_hole(vn, first, last);
+	if (err || first >= last)
+		return err;
+	vm_object_writeback(vo, from >> PAGE_SHIFT, (to - 1) >> PAGE_SHIFT);
+	return zero_cached(vn, first * bsize, last * bsize);
 }
 
 static int punch(struct vnode *vn, u64 from, u64 to)
 {
-	struct vm_object *vo = &vn->v_object;
-	u64 bsize = ext2_of(vn)->fs_bsize, size = (u64)vn->v_size;
-	u64 first = DIV_ROUND_UP(from, bsize), last = to >= size ?
-		    DIV_ROUND_UP(size, bsize) : to / bsize;
-	int err = 0;
+	u64 bsize = ext2_of(vn)->fs_bsize, size = (u64)vn->v_size, last = to / bsize;
+	int err;
 
-	to = min(to, size);
+	/* The last block goes whole, with what is behind the end. */
+	if (to >= size) {
+		to = size;
+		last = DIV_ROUND_UP(size, bsize);
+	}
 	if (from >= to)
 		return 0;
-	if (from % bsize)
-		err = zero_pages(vn, from, min(to, first * bsize), true);
-	if (!err && last * bsize < to)
-		err = zero_pages(vn, max(from, last * bsize), to, true);
-	if (!err)
-		err = ext2_free_hole(vn, first, last);
-	if (!err && atomic_read(&vo->vo_mapped))
-		vm_object_writeback(vo, from >> PAGE_SHIFT, (to - 1) >> PAGE_SHIFT);
-	return err ? err : zero_pages(vn, from, to, false);
+	vm_object_freeze(&vn->v_object);
+	err = punch_frozen(vn, from, to, DIV_ROUND_UP(from, bsize), last);
+	vm_object_thaw(&vn->v_object);
+	return err;
 }
 
 /* vo_fallocate. */

@@ -46,8 +46,10 @@ LIST = """
 list() {
 	for label in whole cut plain; do
 		cd /mnt/$label; echo "== $1 $label"
+		# Inodes of 128 bytes keep whole seconds.
+		times='%y %z'; [ $label != plain ] || times='%Y %Z'
 		find . -mindepth 1 ! -path './lost+found*' ! -name 'late-*' | sort | xargs stat -c \
-			'%N %f %h %u %g %s %b %t %T %Y %Z'
+			"%N %f %h %u %g %s %b %t %T $times"
 		find . -type f ! -name 'late-*' | sort | xargs md5sum; cd /
 	done
 }
@@ -68,7 +70,8 @@ make() {
 	mknod big b 259 70000; head -c 300000 /bin/busybox > cut; truncate -s 12345 cut
 	truncate -s 99999 cut; chown 1000:2000 direct; chown 70000:80000 indirect
 	chmod 4711 direct; touch -d '2001-02-03 04:05:06' indirect a/b
-	touch -h -d '2011-02-03 04:05:06' fast
+	touch -h -d '2011-02-03 04:05:06' fast; touch -d '1969-12-31 23:00:00' a/b/linked
+	[ $1 = plain ] || touch -d '2100-02-03 04:05:06' many/name-2
 	cp double gone; rm gone; mv indirect many/name-1
 	cd /
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unit-sources: fs/ext2/alloc.c fs/ext2/bmap.c fs/ext2/commit.c fs/ext2/dir.c fs/ext2/dirindex.c fs/ext2/inode.c fs/ext2/journal.c fs/ext2/journal_commit.c fs/ext2/journal_replay.c fs/ext2/mount.c fs/ext2/namei.c fs/ext2/orphan.c fs/ext2/space.c fs/ext2/super.c fs/ext2/truncate.c kernel/lib/string.c kernel/lib/bitmap.c kernel/lib/hash.c kernel/lib/radix.c kernel/lib/fmt.c tests/unit/ext2/host.c
+ * unit-sources: fs/ext2/alloc.c fs/ext2/bmap.c fs/ext2/commit.c fs/ext2/dir.c fs/ext2/dirindex.c fs/ext2/inode.c fs/ext2/journal.c fs/ext2/journal_commit.c fs/ext2/journal_replay.c fs/ext2/lifetime.c fs/ext2/mount.c fs/ext2/namei.c fs/ext2/orphan.c fs/ext2/space.c fs/ext2/super.c fs/ext2/truncate.c kernel/lib/string.c kernel/lib/bitmap.c kernel/lib/hash.c kernel/lib/radix.c kernel/lib/fmt.c tests/unit/ext2/host.c
  *
  * fs/ext2 on images that mke2fs makes, with every block size, with and without
  * a journal; e2fsck says after each test whether they are still whole.

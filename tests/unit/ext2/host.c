@@ -967,14 +967,14 @@ static int walk(struct superblock *sb, const char *path, struct vnode **dir, con
 		struct vnode *next;
 		int err;
 
+		if (!vnode_is_dir(at)) {
+			vnode_put(at);
+			return -ENOTDIR;
+		}
 		if (!end) {
 			*dir = at;
 			*last = path;
 			return 0;
-		}
-		if (!vnode_is_dir(at)) {
-			vnode_put(at);
-			return -ENOTDIR;
 		}
 		err = at->v_ops->vo_lookup(at, path, (size_t)(end - path), &next);
 		vnode_put(at);
@@ -997,7 +997,7 @@ int host_lookup(struct superblock *sb, const char *path, struct vnode **out)
 		*out = dir;
 		return 0;
 	}
-	err = vnode_is_dir(dir) ? dir->v_ops->vo_lookup(dir, last, strlen(last), out) : -ENOTDIR;
+	err = dir->v_ops->vo_lookup(dir, last, strlen(last), out);
 	vnode_put(dir);
 	return err;
 }
