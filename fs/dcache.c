@@ -220,11 +220,14 @@ struct dentry *dentry_add(struct dentry *d, struct vnode *vn)
 		atomic_inc(&other->d_ref);
 	} else {
 		d->d_vnode = vn;
+		if (vn)
+			list_add_tail(&d->d_alias, &vn->v_dentries);
+	}
+	/* A directory that was removed has no tree below it. */
+	if (!other && !(d->d_parent->d_flags & DENTRY_DELETED)) {
 		atomic_inc(&d->d_ref);
 		hlist_add(&d->d_hash, &b->b_chain);
 		child_link_locked(d);
-		if (vn)
-			list_add_tail(&d->d_alias, &vn->v_dentries);
 		if (!d->d_sb->sb_type->ft_pin_names) {
 			flag_set(d, DENTRY_LRU);
 			list_add_tail(&d->d_lru, &dentry_lru);
@@ -270,6 +273,23 @@ static void dentry_unlink_locked(struct dentry *d)
 	list_del(&d->d_lru);
 }
 
+/* What is known to be missing in a directory that is no more must not keep it: its space is free. */
+static void forget_children(struct dentry *d)
+{
+	struct dentry *child;
+
+	KASSERT(d->d_flags & DENTRY_DELETED);
+	do {
+		spin_lock(&dcache_lock);
+		child = list_first_entry_or_null(&d->d_children, struct dentry, d_sibling);
+		if (child)
+			dentry_unlink_locked(child);
+		spin_unlock(&dcache_lock);
+		if (child)
+			dentry_put(child);
+	} while (child);
+}
+
 void dentry_delete(struct dentry *d)
 {
 	bool tree;
@@ -280,6 +300,8 @@ void dentry_delete(struct dentry *d)
 	if (tree)
 		dentry_unlink_locked(d);
 	spin_unlock(&dcache_lock);
+	if (!list_empty(&d->d_children))
+		forget_children(d);
 	if (tree)
 		dentry_put(d);
 }
@@ -344,8 +366,10 @@ void dentry_move(struct dentry *d, struct dentry *p, struct dentry *victim)
 	child_link_locked(d);
 	buckets_unlock(from, to);
 	spin_unlock(&dcache_lock);
-	if (victim)
+	if (victim) {
+		forget_children(victim);
 		dentry_put(victim);
+	}
 }
 
 void dentry_exchange(struct dentry *a, struct dentry *b)
