@@ -190,7 +190,7 @@ int journal_replay(struct journal *j, bool recover, u32 *next)
 {
 	u32 start = load_be32(j->j_sb->b_data + offsetof(struct jbd_super, js_start));
 	struct replay r = { .r_j = j, .r_start_tid = *next };
-	int err;
+	int err, sync_err;
 
 	r.r_revoked = kzalloc(sizeof(*r.r_revoked) << REVOKE_BITS);
 	if (!r.r_revoked)
@@ -208,11 +208,12 @@ int journal_replay(struct journal *j, bool recover, u32 *next)
 			kfree(rv);
 	}
 	kfree(r.r_revoked);
+	/* What was copied goes home in any case, as by a crash in the middle. */
+	sync_err = buf_sync(j->j_dev);
+	if (!err)
+		err = sync_err ? sync_err : blk_flush(j->j_dev);
 	if (err)
 		return err;
-	err = buf_sync(j->j_dev);
-	if (!err)
-		err = blk_flush(j->j_dev);
 	/*
 	 * Blocks of the transaction that was cut short may still lie in the log: its
 	 * number is not used again.
