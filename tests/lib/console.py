@@ -48,10 +48,11 @@ class Console:
                 before = self.seen[:found.start()]
                 self.seen = self.seen[found.end():]
                 return re.sub(rb"\r+\n", b"\n", before)
-            if not self._read(end - time.monotonic()):
+            if not self.read(end - time.monotonic()):
                 raise NotSeen(self.seen[-2000:])
 
-    def _read(self, seconds):
+    def read(self, seconds):
+        """Takes what comes within that time; False: nothing did."""
         if seconds <= 0 or not select.select([self.terminal], [], [],
                                              seconds)[0]:
             return False
@@ -67,7 +68,7 @@ class Console:
         """Waits for the command's end; returns its exit status."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._read(0.1)
+            self.read(0.1)
             if self.process.poll() is not None:
                 return self.process.returncode
         raise NotSeen(b"no end: " + self.seen[-2000:])

@@ -4,6 +4,7 @@ its machine is killed."""
 
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -214,29 +215,50 @@ def boot_disk(image):
     return terminal
 
 
+# Typed at the prompt. What "synced N" says is on the disk: a file made by N, synced in one of
+# three ways, and a tree that comes and goes.
+WORK = (b"cd /home/mine; n=%d; while true; do n=$((n+1)); cp -r /etc /home/x; "
+        b"echo $n > t; mv t $n; case $n in *[147]) sync;; "
+        b"*[258]) dd if=$n of=$n.copy conv=fsync 2>/dev/null;; "
+        b"*) dd if=$n of=$n.copy 2>/dev/null; sync -f $n.copy;; esac; "
+        b"echo synced $n; rm -r /home/x; done\r")
+CHECK = (b"n=0; while [ $n -lt %d ]; do n=$((n+1)); case $n in *[147]) f=$n;; "
+         b"*) f=$n.copy;; esac; [ x$(cat $f) = x$n ] || echo lost $n; done; "
+         b"cd /; echo looked at $n")
+CUTS = 5
+
+
+def cut_at_work(terminal, done):
+    """Work goes on behind number done until the machine is killed. Returns the last number that was
+    synced before."""
+    terminal.type(WORK % done)
+    terminal.expect(rb"synced \d+\r*\n", 60 * PATIENCE)
+    end = time.monotonic() + random.uniform(0, 3)
+    while time.monotonic() < end:
+        terminal.read(end - time.monotonic())
+    terminal.kill()
+    numbers = re.findall(rb"synced (\d+)\r*\n", terminal.log)
+    terminal.close()
+    return int(numbers[-1])
+
+
 def power_cut(report):
     """The disk of `make run`: kill -9 in the middle, and boot again."""
     with tempfile.TemporaryDirectory(prefix="cutaway-test-") as folder:
-        image, terminal = os.path.join(folder, "root.img"), None
+        image, terminal, done = os.path.join(folder, "root.img"), None, 0
         try:
             terminal = boot_disk(image)
             report.passed("an image is made and boots")
-            terminal.line(b"mkdir /home/mine; echo kept > /home/mine/file; sync")
-            terminal.type(b"(while true; do cp -r /etc /home/x; rm -r /home/x; "
-                          b"done) &\r")
-            for cut in range(3):
-                time.sleep(1 + cut / 2)
-                terminal.kill()
-                terminal.close()
+            terminal.line(b"mkdir /home/mine")
+            for cut in range(1, CUTS + 1):
+                done = cut_at_work(terminal, done)
                 terminal = boot_disk(image)
-                text = terminal.line(b"cat /home/mine/file")
-                report.check(f"cut {cut + 1}: what was synced is there",
-                             b"kept\n" in text)
-                terminal.type(b"(while true; do cp -r /bin/sh /home/y; sync; rm "
-                              b"/home/y; done) &\r")
-            terminal.close()
-            terminal = boot_disk(image)
-            terminal.line(b"echo last > /home/mine/last")
+                terminal.line(b"cd /home/mine")
+                lost = terminal.line(CHECK % done)
+                report.check(f"cut {cut}: what was synced is there",
+                             lost == b"looked at %d\n" % done)
+                report.note(b"%d numbers: %s\n" % (done, lost))
+            terminal.line(b"rm -r /home/x; echo last > /home/mine/last")
             terminal.type(b"poweroff\r")
             report.check("poweroff", terminal.end(30 * PATIENCE) == 0)
             check_image(report, image)

@@ -253,12 +253,19 @@ def disk_files(report, *options):
 
 
 TREE = """
-mount -t {kind} /dev/sda /mnt && cd /mnt && before=$(df . | tail -n 1) &&
+used() {{ sync; df . | tail -n 1; df -i . | tail -n 1; }}
+mount -t {kind} /dev/sda /mnt && cd /mnt && before=$(used) &&
 tar xf /tree.tar && sync && cd / && umount /mnt && mount -t {kind} /dev/sda /mnt &&
 cd /mnt/tree && find . -type f | sort | xargs md5sum | md5sum && find . | sort | md5sum &&
-cd /mnt && rm -rf tree && sync && after=$(df . | tail -n 1) &&
-[ "$before" = "$after" ] && dd if=/dev/zero of=full bs=64k 2>/dev/null
-rm full && sync && [ "$before" = "$(df . | tail -n 1)" ] && cd / && umount /mnt && echo same
+cd /mnt && rm -rf tree && [ "$before" = "$(used)" ] || exit 1
+# Full of data, and then of names; what needs more than is left fails and leaves nothing.
+mkdir full && dd if=/dev/zero of=full/data bs=64k 2>/dev/null
+i=0; while mkdir full/d$i 2>/dev/null || true > full/$i; do i=$((i+1)); done 2>/dev/null
+mkdir full/d0/more; ln -s $(printf '%0100d' 7) full/slow; cp /bin/busybox full/copy
+rm -r full; [ "$before" = "$(used)" ] || exit 2
+mkdir many && i=0 && while true > many/$i; do i=$((i+1)); done 2>/dev/null
+true > more; mkdir more; mv many/7 many/a-longer-name; rm -r many
+[ "$before" = "$(used)" ] && cd / && umount /mnt && echo same
 """
 
 
@@ -275,7 +282,7 @@ def disk_trees(report):
         report.run(["tar", "-C", folder, "-cf", tar, "tree"])
         sums = report.run(["sh", "-c", f"export LC_ALL=C; cd {tree} && find . -type f | sort | "
                            "xargs md5sum | md5sum && find . | sort | md5sum"]).out
-        for kind, flags in (("ext3", "-b 4096 -j"), ("ext2", "-b 1024 -N 12000")):
+        for kind, flags in (("ext3", "-b 4096 -j -N 8000"), ("ext2", "-b 1024 -N 8000")):
             image = make_disk(report, folder, flags, 128)
             result = report.guest(
                 "--mem", "256", "--disk", image, "--keep", "--add", f"{tar}:/tree.tar",

@@ -114,45 +114,51 @@ static void test_long(void)
 }
 
 /* With a fault some state must fail. */
-static void notices(struct crash_config c)
+static bool noticed(struct crash_config c)
 {
 	char why[160];
-	bool noticed = false;
+	bool failed = false;
 
-	for (int seed = 0; seed < 6 && !noticed; seed++) {
+	for (int seed = 0; seed < 6 && !failed; seed++) {
 		c.seed += 10;
 		CHECK_EQ(crash_record(&c), 0);
-		for (u64 i = 0; i < 250 && !noticed; i++)
-			noticed = !crash_check(1000000 + i, why, sizeof(why));
+		for (u64 i = 0; i < 250 && !failed; i++)
+			failed = !crash_check(1000000 + i, why, sizeof(why));
 		crash_forget();
 	}
-	CHECK(noticed);
-	if (noticed)
-		printf("# noticed: %s\n", why);
+	if (failed)
+		printf("# %s: noticed: %s\n", c.options, why);
+	return failed;
 }
 
 static void test_notices_flush(void)
 {
-	struct crash_config c = workloads[0];
+	for (int i = 0; i < 2; i++) {
+		struct crash_config c = workloads[i];
 
-	c.no_flush = true;
-	notices(c);
+		c.no_flush = true;
+		CHECK(noticed(c));
+	}
 }
 
 static void test_notices_revoke(void)
 {
-	struct crash_config c = workloads[0];
+	for (int i = 0; i < 2; i++) {
+		struct crash_config c = workloads[i];
 
-	c.no_revokes = true;
-	notices(c);
+		c.no_revokes = true;
+		CHECK(noticed(c));
+	}
 }
 
 static void test_notices_data(void)
 {
-	struct crash_config c = workloads[0];
+	for (int i = 0; i < 2; i++) {
+		struct crash_config c = workloads[i];
 
-	c.no_data = true;
-	notices(c);
+		c.no_data = true;
+		CHECK(noticed(c));
+	}
 }
 
 /* States from to to of what a machine has done; every one goes to e2fsck, too. */

@@ -25,7 +25,6 @@ struct crash_config {
 	bool no_revokes;		/* faults: what the checker must notice */
 	bool no_data;
 	bool no_flush;			/* of the flushes around commit blocks, one in eight */
-	bool no_tail_flush;
 };
 
 /* Run a workload; the log stays in host_disk, the model in memory. 0 or -1. */
