@@ -94,9 +94,9 @@ class Compare(unittest.TestCase):
 
     def test_summary(self):
         rows = [benchstat.compare("a", [run([mine])], [run([10])])
-                for mine in (5, 8, 20)]
-        self.assertEqual(benchdoc.summary(rows), "3 rows; the median row is "
-                         "1.25 times as fast; 1 below 1, 1 of them beyond doubt.")
+                for mine in (5, 8, 10.01, 20)]
+        self.assertEqual(benchdoc.summary(rows), "4 rows; the median row is "
+                         "1.12 times as fast; 1 below 1, 1 of them beyond doubt.")
 
     def test_a_round_without_figures(self):
         failed = {"a": {"name": "a", "note": "FAILED: signal 9"}}
