@@ -261,6 +261,9 @@ static void recover(struct ahci_port *ap)
 	(void)ahci_port_stop(ap);
 	guilty = find_guilty(ap, &v);
 	alive = ap->ap_strikes <= MAX_STRIKES && revive(ap);
+	/* A disk that is given up must not write to memory that others are about to get. */
+	if (!alive)
+		(void)ahci_port_reset(ap);
 	f = spin_lock_irqsave(&ap->ap_lock);
 	sentence(ap, &v, guilty, &failed);
 	if (alive) {

@@ -117,11 +117,7 @@ struct vnode *blkfile_pages(const struct file *f)
 
 static ssize_t bdev_read(struct file *f, struct uio *u)
 {
-	struct vnode *vn = blkfile_pages(f);
-
-	if (f->f_flags & O_DIRECT && !u->u_kernel)
-		return direct_aligned(vn, u) ? direct_read(vn, u) : -EINVAL;
-	return pagecache_read(vn, u, &f->f_ra);
+	return pagecache_read_file(f, blkfile_pages(f), u);
 }
 
 /* A device does not grow: what lies behind its end is ENOSPC, as on Linux. */
@@ -141,17 +137,8 @@ static ssize_t bdev_write(struct file *f, struct uio *u)
 		return -ENOSPC;
 	over = u->u_resid > size - u->u_offset ? u->u_resid - (size - u->u_offset) : 0;
 	u->u_resid -= over;
-	if (f->f_flags & O_DIRECT && !u->u_kernel)
-		ret = pagecache_write_direct(vn, u);
-	else
-		ret = pagecache_write(vn, u);
+	ret = pagecache_write_file(f, vn, u);
 	u->u_resid += over;
-	if (ret > 0 && f->f_flags & O_DSYNC) {
-		int err = vnode_fsync(vn, f, u->u_offset - (u64)ret, u->u_offset - 1, true);
-
-		if (err)
-			return err;
-	}
 	return ret;
 }
 

@@ -310,7 +310,8 @@ static void written_directly(struct vnode *vn)
 	vnode_touch(vn, false, true, true);
 }
 
-ssize_t pagecache_write_direct(struct vnode *vn, struct uio *u)
+/* Past the pages where that can be. */
+static ssize_t write_direct(struct vnode *vn, struct uio *u)
 {
 	ssize_t done = 0, rest;
 	u64 from;
@@ -424,43 +425,47 @@ int pagecache_fallocate(struct vnode *vn, int mode, s64 off, s64 end)
 
 /* ---- file_ops ---- */
 
+/* O_DIRECT, unless the bytes are the kernel's own. */
+static bool goes_direct(const struct file *f, const struct vnode *vn, const struct uio *u)
+{
+	return unlikely(f->f_flags & O_DIRECT) && vn->v_ops->vo_bmap && !u->u_kernel;
+}
+
+ssize_t pagecache_read_file(struct file *f, struct vnode *vn, struct uio *u)
+{
+	if (goes_direct(f, vn, u))
+		return direct_aligned(vn, u) ? direct_read(vn, u) : -EINVAL;
+	return pagecache_read(vn, u, vn->v_ops->vo_bmap ? &f->f_ra : NULL);
+}
+
+ssize_t pagecache_write_file(struct file *f, struct vnode *vn, struct uio *u)
+{
+	ssize_t ret = goes_direct(f, vn, u) ? write_direct(vn, u) : pagecache_write(vn, u);
+	int err = 0;
+
+	if (ret > 0 && unlikely(f->f_flags & O_DSYNC))
+		err = vnode_fsync(vn, f, u->u_offset - (u64)ret, u->u_offset - 1,
+				  !(f->f_flags & __O_SYNC));
+	return err ? err : ret;
+}
+
 static ssize_t pc_read(struct file *f, struct uio *u)
 {
-	struct vnode *vn = f->f_vnode;
-	ssize_t ret;
-
-	if (unlikely(f->f_flags & O_DIRECT) && vn->v_ops->vo_bmap && !u->u_kernel)
-		ret = direct_aligned(vn, u) ? direct_read(vn, u) : -EINVAL;
-	else
-		ret = pagecache_read(vn, u, vn->v_ops->vo_bmap ? &f->f_ra : NULL);
+	ssize_t ret = pagecache_read_file(f, f->f_vnode, u);
 
 	if (ret > 0 && !(f->f_flags & O_NOATIME))
 		vnode_accessed(f->f_vnode, f->f_path.mnt);
 	return ret;
 }
 
+static ssize_t pc_write(struct file *f, struct uio *u)
+{
+	return pagecache_write_file(f, f->f_vnode, u);
+}
+
 static int pc_fsync(struct file *f, bool datasync)
 {
 	return vnode_fsync(f->f_vnode, f, 0, ~0ul, datasync);
-}
-
-static ssize_t pc_write(struct file *f, struct uio *u)
-{
-	struct vnode *vn = f->f_vnode;
-	ssize_t ret;
-	int err;
-
-	if (unlikely(f->f_flags & O_DIRECT) && vn->v_ops->vo_bmap && !u->u_kernel)
-		ret = pagecache_write_direct(vn, u);
-	else
-		ret = pagecache_write(vn, u);
-	if (ret > 0 && unlikely(f->f_flags & O_DSYNC)) {
-		err = vnode_fsync(vn, f, u->u_offset - (u64)ret, u->u_offset - 1,
-				  !(f->f_flags & __O_SYNC));
-		if (err)
-			return err;
-	}
-	return ret;
 }
 
 static s64 pc_seek(struct file *f, s64 off, int whence)

@@ -28,8 +28,12 @@ ssize_t pagecache_read(struct vnode *vn, struct uio *u, struct vm_ra *ra);
  */
 int pagecache_getpage(struct file *f, u64 index, u64 want, struct page **out);
 ssize_t pagecache_write(struct vnode *vn, struct uio *u);
-/* O_DIRECT: past the pages where that can be; -EINVAL: not aligned. */
-ssize_t pagecache_write_direct(struct vnode *vn, struct uio *u);
+/*
+ * read(2) and write(2) of open file f, which has the pages of vn: as its flags O_DIRECT (-EINVAL:
+ * not aligned) and O_DSYNC say.
+ */
+ssize_t pagecache_read_file(struct file *f, struct vnode *vn, struct uio *u);
+ssize_t pagecache_write_file(struct file *f, struct vnode *vn, struct uio *u);
 /*
  * Make [from, to) read as zeros; pages that are not there are made, but for VNF_SPARSE files.
  * For the ends of a hole. v_lock held for writing.
