@@ -10,6 +10,7 @@
 #include "kernel/x86/cpu.h"
 #include "mm/page.h"
 #include "mm/space.h"
+#include "mm/swap.h"
 
 struct vm_object;
 
@@ -110,8 +111,21 @@ void gather_init(struct gather *g, struct vmspace *vm);
 void vm_zap(struct gather *g, vaddr_t start, vaddr_t end);
 /* Flush and let the pages go. No spin lock but a vo_lock held. */
 void gather_finish(struct gather *g);
+/*
+ * An entry for pg is gone, with its reference: that may have been the last use of its slot in
+ * swap.
+ */
+static inline void entry_page_put(struct page *pg)
+{
+	if (unlikely(pg->pg_flags & PG_SWAP))
+		swap_page_put(pg);
+	else
+		page_put(pg);
+}
+
 /* What a dying address space has lost: vm_rss and vm_swapped change under vm_ptlock only. */
 struct zapped {
+	void (*z_put)(struct page *);	/* entry_page_put(), or page_put() where that will do */
 	s64 z_pages;
 	u64 z_swapped;
 };
@@ -177,7 +191,7 @@ static inline void vm_rss_add(struct vmspace *vm, s64 n)
  */
 static inline pte_t pte_sealed(pte_t e)
 {
-	return e & PTE_W ? e | PTE_D : e;
+	return (e & (PTE_P | PTE_W)) == (PTE_P | PTE_W) ? e | PTE_D : e;
 }
 
 /* Entry bits of a page in a, without the right to write. */

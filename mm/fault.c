@@ -134,11 +134,12 @@ static bool take_over(struct fault *f, pte_t *pte, pte_t old, struct page *pg)
 	struct vmspace *vm = f->f_vm;
 	bool ours;
 
-	if (pg->pg_flags & PG_CACHE || atomic_read(&pg->pg_ref) != 1)
+	if (pg->pg_flags & PG_CACHE ||
+	    (atomic_read(&pg->pg_ref) != 1 && !(pg->pg_flags & PG_SWAP)))
 		return false;
 	spin_lock(&vm->vm_ptlock);
 	/* One reference, and it is this entry's: nobody else can get at the page. */
-	ours = *pte == old && atomic_read(&pg->pg_ref) == 1;
+	ours = *pte == old && (atomic_read(&pg->pg_ref) == 1 || swap_forget(pg));
 	if (ours)
 		WRITE_ONCE(*pte, (old & ~PTE_COW) | PTE_W | PTE_D);
 	spin_unlock(&vm->vm_ptlock);
@@ -178,7 +179,7 @@ static int fault_cow(struct fault *f, pte_t *pte, pte_t old)
 				 PTE_W | PTE_D);
 	}
 	spin_unlock(&vm->vm_ptlock);
-	page_put(same ? from : pg);
+	entry_page_put(same ? from : pg);
 	return FAULT_DONE;
 }
 
@@ -363,7 +364,7 @@ static __noinline int fault_swap(struct fault *f, pte_t *pte, pte_t e)
 	spin_lock(&vm->vm_ptlock);
 	same = *pte == e;
 	if (same)
-		pg = swap_take(swap_address(e), &alone);
+		pg = swap_take(swap_address(e), f->f_access & VF_WRITE, &alone);
 	if (pg) {
 		new = area_entry(f->f_area, page_to_phys(pg) | PTE_D |
 					    (alone ? 0 : PTE_COW));

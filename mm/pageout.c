@@ -51,14 +51,16 @@ static void take_page(struct pageout *po, struct page *pg, vaddr_t va)
 static bool swap_out(struct pageout *po, pte_t *pte, vaddr_t va)
 {
 	struct page *pg = phys_to_page(pte_paddr(*pte));
-	u64 swp = po->po_first + po->po_npages;
+	u64 swp = po->po_npages < po->po_nslots ? po->po_first + po->po_npages : 0;
+	int added;
 
 	/* Only ours, and referenced once more: somebody is at it without the lock. */
 	if (!(*pte & PTE_COW) && atomic_read(&pg->pg_ref) != 1)
 		return true;
-	if (po->po_npages == po->po_nslots && !(pg->pg_flags & PG_SWAP))
+	added = swap_cache_add(pg, &swp);
+	if (added < 0)
 		return false;
-	if (swap_cache_add(pg, &swp)) {
+	if (added) {
 		/* Its reference is the cache's now; the gather gets one of its own. */
 		page_get(pg);
 		po->po_pages[po->po_npages++] = pg;
@@ -147,6 +149,7 @@ static bool may_page_out(const struct vmarea *a)
 static void scan_locked(struct pageout *po, vaddr_t *at, vaddr_t end)
 {
 	struct vmspace *vm = po->po_gather.g_vm;
+	unsigned int freed = 0;
 	struct vmarea *a;
 
 	for (a = vm_find(vm, *at); po->po_budget && !po->po_full && a && a->va_start < end; a = vm_next(a)) {
@@ -161,7 +164,10 @@ static void scan_locked(struct pageout *po, vaddr_t *at, vaddr_t end)
 	/* Before anything is written, nobody can change it any more. */
 	tlb_batch_flush(&vm->vm_pmap, &po->po_gather.g_tlb);
 	rwlock_write_unlock(&vm->vm_lock);
-	gather_finish(&po->po_gather);
+	for (u32 i = 0; i < po->po_gather.g_count; i++)
+		freed += swap_page_out(po->po_gather.g_pages[i]);
+	vm_event_add(VE_STEAL_ANON, freed);
+	po->po_freed += freed;
 }
 
 /* Reserve slots, scan a batch, write it. False: the space is busy. */

@@ -338,7 +338,7 @@ static void clear_dying(struct vmspace *vm, struct pt_list *tables,
 {
 	struct vmarea *a = vm_first(vm), *next;
 	vaddr_t from = a ? a->va_start : 0;
-	struct zapped z = { 0, 0 };
+	struct zapped z = { .z_put = swap_cached_pages() ? swap_page_put : page_put };
 
 	for (; a; a = next) {
 		next = vm_next(a);

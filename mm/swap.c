@@ -9,14 +9,17 @@
  *	written: page freed, or (others map it still, copy-on-write) in the cache, clean
  *	fork: count + 1		exit, munmap: count - 1; at 0 the slot is free
  *	fault: read into the cache, BUSY, then up to date; entry -> page, count - 1; at 0 the page
- *	leaves the cache and belongs to the one who has it
+ *	leaves the cache and belongs to the one who has it; but while less than half of the slots
+ *	is in use it is kept, mapped copy-on-write, until that one writes to it or lets it go
+ *	kept, pageout: entry -> swap entry, count 1; nothing to write
  *
  * Invariants:
  *  1. sa_count[slot] is the number of swap entries and objects that stand for the slot.
  *  2. sa_page[slot] is the frame of its page in the cache, which has PG_SWAP, pg_index == swp
  *     and one reference for that; 0: none.
- *  3. A page in the cache that is not busy has a count above 0, is up to date, and is mapped
- *     copy-on-write only: nobody writes to it. PG_DIRTY: it could not be written.
+ *  3. A page in the cache that is not busy is up to date, and is mapped copy-on-write only:
+ *     nobody writes to it. PG_DIRTY: it could not be written. It has a count above 0, or
+ *     is mapped (kept).
  *  4. A slot is free when both are 0.
  *
  * Locks: swap_lock (spin), inside of vm_ptlock and vo_lock. No lock during I/O: PG_BUSY.
@@ -63,53 +66,6 @@ static struct page *cached_page(const struct swap_area *sa, u64 slot)
 static bool slot_free(const struct swap_area *sa, u64 slot)
 {
 	return sa->sa_count[slot] == 0 && sa->sa_page[slot] == 0;
-}
-
-/* The open area of highest priority that has room. */
-static struct swap_area *area_with_room(void)
-{
-	struct swap_area *best = NULL;
-
-	for (unsigned int i = 0; i < SWAP_AREAS; i++) {
-		struct swap_area *sa = &swap_areas[i];
-
-		if (!sa->sa_open || sa->sa_used == sa->sa_usable)
-			continue;
-		if (!best || sa->sa_prio > best->sa_prio)
-			best = sa;
-	}
-	return best;
-}
-
-/* First free slot from the hand on; there is one. The hand goes round. */
-static u64 next_free(struct swap_area *sa)
-{
-	u64 slot = sa->sa_hand;
-
-	while (!slot_free(sa, slot))
-		if (++slot >= sa->sa_nslots)
-			slot = 1;
-	return slot;
-}
-
-unsigned int swap_alloc(unsigned int n, u64 *first)
-{
-	unsigned int got = 0;
-	struct swap_area *sa;
-	u64 slot;
-
-	spin_lock(&swap_lock);
-	sa = area_with_room();
-	if (sa) {
-		slot = next_free(sa);
-		*first = (u64)(sa - swap_areas) << SWAP_SLOT_BITS | slot;
-		for (; got < n && slot < sa->sa_nslots && slot_free(sa, slot); got++)
-			sa->sa_count[slot++] = 1;
-		sa->sa_hand = slot < sa->sa_nslots ? slot : 1;
-		sa->sa_used += got;
-	}
-	spin_unlock(&swap_lock);
-	return got;
 }
 
 void swap_dup(u64 swp)
@@ -192,13 +148,15 @@ static void cache_insert(struct swap_area *sa, struct page *pg, u64 swp)
 	cached++;
 }
 
-bool swap_cache_add(struct page *pg, u64 *swp)
+int swap_cache_add(struct page *pg, u64 *swp)
 {
-	bool added;
+	int added;
 
 	spin_lock(&swap_lock);
 	added = !(pg->pg_flags & PG_SWAP);
-	if (added) {
+	if (added && !*swp) {
+		added = -ENOSPC;
+	} else if (added) {
 		cache_insert(area_of(*swp), pg, *swp);
 	} else {
 		*swp = pg->pg_index;
@@ -266,7 +224,14 @@ unsigned int swap_write(u64 first, struct page *const *pages, unsigned int n)
 	return io_done(first, pages, n, true, swap_rw(true, first, pages, n));
 }
 
-struct page *swap_take(u64 swp, bool *alone)
+/* May the last one to have the slot of pg leave it to the page? swap_lock held. */
+static bool may_keep(const struct swap_area *sa, const struct page *pg)
+{
+	return sa->sa_open && sa->sa_used * 2 <= sa->sa_usable && !(pg->pg_flags & PG_DIRTY) &&
+	       sa->sa_count[slot_of(pg->pg_index)] == 1;
+}
+
+struct page *swap_take(u64 swp, bool write, bool *alone)
 {
 	struct swap_area *sa = area_of(swp);
 	struct page *pg;
@@ -277,12 +242,82 @@ struct page *swap_take(u64 swp, bool *alone)
 		pg = NULL;
 	if (pg) {
 		page_get(pg);
-		if (drop_locked(sa, slot_of(swp)))
+		if (!write && may_keep(sa, pg))
+			sa->sa_count[slot_of(swp)] = 0;
+		else if (drop_locked(sa, slot_of(swp)))
 			atomic_dec(&pg->pg_ref);	/* the cache's; ours is left */
 		*alone = atomic_read(&pg->pg_ref) == 1;
 	}
 	spin_unlock(&swap_lock);
 	return pg;
+}
+
+/* Out of the cache, whose reference goes, too; somebody else has one. swap_lock held. */
+static void forget_locked(struct page *pg)
+{
+	cache_remove(area_of(pg->pg_index), pg);
+	atomic_dec(&pg->pg_ref);
+}
+
+/* In the cache, and the same in its slot. */
+static bool is_clean(const struct page *pg)
+{
+	return (pg->pg_flags & (PG_SWAP | PG_BUSY | PG_DIRTY)) == PG_SWAP;
+}
+
+/* In the cache, for its slot's sake only. swap_lock held. */
+static bool is_kept(const struct page *pg)
+{
+	return (pg->pg_flags & (PG_SWAP | PG_BUSY)) == PG_SWAP &&
+	       area_of(pg->pg_index)->sa_count[slot_of(pg->pg_index)] == 0;
+}
+
+bool swap_forget(struct page *pg)
+{
+	bool last;
+
+	spin_lock(&swap_lock);
+	last = is_kept(pg) && atomic_read(&pg->pg_ref) == 2;
+	if (last)
+		forget_locked(pg);
+	spin_unlock(&swap_lock);
+	return last;
+}
+
+/*
+ * Drop a reference on pg; and the cache's if nothing else is left, and nobody wants the slot or
+ * (out) it has been written. True: pg is freed.
+ */
+static bool put_page(struct page *pg, bool out)
+{
+	bool last = false, cached_still;
+
+	spin_lock(&swap_lock);
+	if (atomic_read(&pg->pg_ref) == 2)
+		last = is_kept(pg) || (out && is_clean(pg));
+	if (last)
+		forget_locked(pg);
+	cached_still = pg->pg_flags & PG_SWAP;
+	/* Under the lock: the next one must see that he is the last. */
+	if (cached_still)
+		atomic_dec(&pg->pg_ref);
+	spin_unlock(&swap_lock);
+	if (!cached_still)
+		page_put(pg);
+	return last;
+}
+
+void swap_page_put(struct page *pg)
+{
+	if (pg->pg_flags & PG_SWAP)
+		(void)put_page(pg, false);
+	else
+		page_put(pg);
+}
+
+bool swap_page_out(struct page *pg)
+{
+	return put_page(pg, true);
 }
 
 bool swap_in_cache(u64 swp)
@@ -368,15 +403,20 @@ int swap_bring_in(u64 swp)
 	return err ? -EIO : 0;
 }
 
-/* One that nobody maps, of the next *left pages; its reference is the caller's. swap_lock held. */
-static struct page *take_unmapped(u64 *left)
+static bool is_unmapped(const struct page *pg)
+{
+	return is_clean(pg) && atomic_read(&pg->pg_ref) == 1;
+}
+
+/* One that may go, of the next *left pages; its reference is the caller's. swap_lock held. */
+static struct page *take_one(u64 *left, bool (*may_go)(const struct page *))
 {
 	for (unsigned int look = LOOK_MAX; look && *left && !list_empty(&cache_list); look--) {
 		struct page *pg = list_first_entry(&cache_list, struct page, pg_lru);
 
 		--*left;
 		list_move_tail(&pg->pg_lru, &cache_list);
-		if (!(pg->pg_flags & (PG_BUSY | PG_DIRTY)) && atomic_read(&pg->pg_ref) == 1) {
+		if (may_go(pg)) {
 			cache_remove(area_of(pg->pg_index), pg);
 			return pg;
 		}
@@ -384,25 +424,89 @@ static struct page *take_unmapped(u64 *left)
 	return NULL;
 }
 
-unsigned int swap_cache_shrink(unsigned int n)
+/* Of the next left pages, up to n that may go do. How many. */
+static unsigned int shrink(u64 left, unsigned int n, bool (*may_go)(const struct page *))
 {
-	u64 left = READ_ONCE(cached);
-	unsigned int freed = 0;
+	unsigned int gone = 0;
 
-	while (freed < n && left) {
+	while (gone < n && left) {
 		struct page *pg;
 
 		spin_lock(&swap_lock);
-		pg = take_unmapped(&left);
+		pg = take_one(&left, may_go);
 		if (!pg && list_empty(&cache_list))
 			left = 0;
 		spin_unlock(&swap_lock);
 		if (pg) {
 			page_put(pg);
-			freed++;
+			gone++;
 		}
 	}
-	return freed;
+	return gone;
+}
+
+unsigned int swap_cache_shrink(unsigned int n)
+{
+	return shrink(READ_ONCE(cached), n, is_unmapped);
+}
+
+void swap_drop_kept(void)
+{
+	(void)shrink(READ_ONCE(cached), ~0u, is_kept);
+}
+
+/* ---- giving out slots ------------------------------------------------------------ */
+
+/* The open area of highest priority that has room. */
+static struct swap_area *area_with_room(void)
+{
+	struct swap_area *best = NULL;
+
+	for (unsigned int i = 0; i < SWAP_AREAS; i++) {
+		struct swap_area *sa = &swap_areas[i];
+
+		if (!sa->sa_open || sa->sa_used == sa->sa_usable)
+			continue;
+		if (!best || sa->sa_prio > best->sa_prio)
+			best = sa;
+	}
+	return best;
+}
+
+/* First free slot from the hand on; there is one. The hand goes round. */
+static u64 next_free(struct swap_area *sa)
+{
+	u64 slot = sa->sa_hand;
+
+	while (!slot_free(sa, slot))
+		if (++slot >= sa->sa_nslots)
+			slot = 1;
+	return slot;
+}
+
+unsigned int swap_alloc(unsigned int n, u64 *first)
+{
+	unsigned int got = 0;
+	struct swap_area *sa;
+	bool tight = false;
+	u64 slot;
+
+	spin_lock(&swap_lock);
+	sa = area_with_room();
+	if (sa) {
+		slot = next_free(sa);
+		*first = (u64)(sa - swap_areas) << SWAP_SLOT_BITS | slot;
+		for (; got < n && slot < sa->sa_nslots && slot_free(sa, slot); got++)
+			sa->sa_count[slot++] = 1;
+		sa->sa_hand = slot < sa->sa_nslots ? slot : 1;
+		sa->sa_used += got;
+		tight = sa->sa_used * 2 > sa->sa_usable;
+	}
+	spin_unlock(&swap_lock);
+	/* So many slots for that many: none is kept when the area is full. */
+	if (unlikely(tight))
+		(void)shrink(4 * n, n, is_kept);
+	return got;
 }
 
 /* ---- counting --------------------------------------------------------------------- */

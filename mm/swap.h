@@ -82,10 +82,10 @@ void swap_drop_range(u64 swp, unsigned int n);
 
 /*
  * pg goes out: a reference of the caller's becomes the cache's, pg is busy until swap_write()
- * is through. False: pg is in the cache already, and *swp its slot, with one more in its count;
- * the reference stays the caller's.
+ * is through: 1. 0: pg is in the cache already, and *swp its slot, with one more in its count;
+ * the reference stays the caller's. -ENOSPC: it is not, and *swp is 0.
  */
-bool swap_cache_add(struct page *pg, u64 *swp);
+int swap_cache_add(struct page *pg, u64 *swp);
 /*
  * Write out pages that were just added, at slots first and following. Those that nobody maps
  * any more are freed; returns how many.
@@ -93,10 +93,22 @@ bool swap_cache_add(struct page *pg, u64 *swp);
 unsigned int swap_write(u64 first, struct page *const *pages, unsigned int n);
 /*
  * An entry for swp becomes one for its page: the page, with a reference, if it is in the cache
- * and not busy, and the count goes down. *alone: nobody else has or will have it. NULL:
+ * and not busy, and the count goes down. *alone: nobody else has or will have it, nor the cache;
+ * that keeps a page that is not to be written, so that it need not be written out again. NULL:
  * swap_bring_in() first.
  */
-struct page *swap_take(u64 swp, bool *alone);
+struct page *swap_take(u64 swp, bool write, bool *alone);
+/*
+ * pg is about to be written by its last owner: the cache lets go of it. False: it has others, or
+ * entries stand for its slot. The caller has a reference.
+ */
+bool swap_forget(struct page *pg);
+/* page_put() for a page that an entry has lost, and that is in the cache maybe. */
+void swap_page_put(struct page *pg);
+/* The same, and the entry stands for its slot now. True: that was the last use of the page. */
+bool swap_page_out(struct page *pg);
+/* Pages that are kept for the sake of their slots leave the cache. */
+void swap_drop_kept(void);
 /* See to it that swp is in the cache, and read ahead. 0 also if nothing stands for swp now. */
 int swap_bring_in(u64 swp);
 /* Is its page in memory? */

@@ -220,6 +220,7 @@ static int close_area(struct swap_area *sa)
 	if (!room_for(sa))
 		err = -ENOMEM;
 	for (unsigned int round = 0; !err && READ_ONCE(sa->sa_used); round++) {
+		swap_drop_kept();
 		if (round == ROUNDS_MAX)
 			err = -EBUSY;
 		else

@@ -29,7 +29,7 @@ void gather_finish(struct gather *g)
 {
 	tlb_batch_flush(&g->g_vm->vm_pmap, &g->g_tlb);
 	for (u32 i = 0; i < g->g_count; i++)
-		page_put(g->g_pages[i]);
+		entry_page_put(g->g_pages[i]);
 	g->g_count = 0;
 }
 
@@ -103,6 +103,7 @@ void vm_zap(struct gather *g, vaddr_t start, vaddr_t end)
 
 void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end, struct zapped *z)
 {
+	void (*put)(struct page *) = z->z_put;
 	vaddr_t va = start;
 	s64 gone = 0;
 	pte_t *pte;
@@ -126,7 +127,7 @@ void vm_zap_dying(struct vmspace *vm, vaddr_t start, vaddr_t end, struct zapped 
 				z->z_swapped++;
 				continue;
 			}
-			page_put(phys_to_page(pte_paddr(e)));
+			put(phys_to_page(pte_paddr(e)));
 			gone++;
 		}
 		va = stop;

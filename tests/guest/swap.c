@@ -235,6 +235,42 @@ static void counted(void)
 	stop();
 }
 
+/* What comes back and is only read need not be written to leave again. */
+static void kept_while_clean(void)
+{
+	long before, after;
+
+	start();
+	char *p = make(400);
+	page_out(p, 400);
+	check(p, 400);
+	before = sum_of("/proc/vmstat", "pswpout ");
+	page_out(p, 400);
+	after = sum_of("/proc/vmstat", "pswpout ");
+	CHECK(after - before < 100);
+	check(p, 400);
+	/* A relative has them, too, and goes; then they change. */
+	pid_t pid = xfork();
+	if (pid == 0) {
+		check(p, 400);
+		p[0] = 'x';
+		_exit(0);
+	}
+	wait_ok(pid);
+	for (size_t i = 0; i < 400; i++)
+		p[i * PAGE + 90] = 'w';
+	before = sum_of("/proc/vmstat", "pswpout ");
+	page_out(p, 400);
+	after = sum_of("/proc/vmstat", "pswpout ");
+	CHECK(after - before > 200);
+	for (size_t i = 0; i < 400; i++)
+		CHECK_EQ(p[i * PAGE + 90], 'w');
+	OK(munmap(p, 200 * PAGE));
+	stop();
+	for (size_t i = 200; i < 400; i++)
+		CHECK_EQ(p[i * PAGE + 90], 'w');
+}
+
 /* How many of the pages pagemap calls mapped by us alone. */
 static size_t exclusive(const void *p, size_t pages)
 {
@@ -509,6 +545,7 @@ static const struct tap_case cases[] = {
 	{ "shared_by_fork", shared_by_fork, 0 },
 	{ "cow_goes_out", cow_goes_out, 0 },
 	{ "counted", counted, 0 },
+	{ "kept_while_clean", kept_while_clean, 0 },
 	{ "races", races, 60 },
 	{ "swapoff_and_faults", swapoff_and_faults, 60 },
 };
