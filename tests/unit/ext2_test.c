@@ -382,6 +382,78 @@ static void test_errors(void)
 	}
 }
 
+static int mount_with(const char *data, unsigned long flags)
+{
+	int err;
+
+	host_mount_data = data;
+	err = host_mount(flags, &sb);
+	host_mount_data = NULL;
+	return err;
+}
+
+/* Options of mount(2); what errors= does; a super block that is marked before an unmount. */
+static void test_options(void)
+{
+	struct ext2_super *on_disk;
+	struct ext2 *fs;
+
+	make_image(format->options, format->kib);
+	on_disk = (struct ext2_super *)(host_disk.hd_data + EXT2_SUPER_OFFSET);
+	CHECK_EQ(mount_with("sideways", 0), -EINVAL);
+	CHECK_EQ(mount_with("errors=continu", 0), -EINVAL);
+	CHECK_EQ(mount_with("errors=continue,", 0), 0);
+	host_umount(sb);
+	CHECK_EQ(mount_with("norecovery", 0), -EINVAL);
+	CHECK_EQ(mount_with("acl,norecovery", MS_RDONLY), 0);
+	CHECK_EQ(host_create(sb, "a", S_IFREG | 0644, NULL), -EROFS);
+	host_umount(sb);
+	CHECK(clean());
+	CHECK_EQ(mount_with("errors=continue", 0), 0);
+	fs = ext2_of(sb->sb_root);
+	CHECK_EQ(ext2_error(fs, "made up"), -EUCLEAN);
+	CHECK_EQ(host_create(sb, "a", S_IFREG | 0644, NULL), 0);
+	CHECK_EQ(ext2_sync(sb, true), 0);
+	CHECK(fs->fs_super->s_state & EXT2_SUPER_STATE_ERROR);
+	host_umount(sb);
+	CHECK(on_disk->s_state & EXT2_SUPER_STATE_ERROR);
+	CHECK_EQ(mount_with("data=ordered,errors=remount-ro", 0), 0);
+	CHECK_EQ(ext2_error(ext2_of(sb->sb_root), "made up"), -EUCLEAN);
+	CHECK(sb->sb_flags & MS_RDONLY);
+	CHECK_EQ(host_create(sb, "b", S_IFREG | 0644, NULL), -EROFS);
+	host_umount(sb);
+	CHECK_EQ(host_objects(), 0);
+}
+
+/* A dirty journal: not read with norecovery, replayed for a mount that only reads. */
+static void test_recovery(void)
+{
+	struct ext2_super *on_disk;
+	struct vnode *vn;
+
+	begin();
+	if (!ext2_of(sb->sb_root)->fs_journal) {
+		end();
+		return;
+	}
+	CHECK_EQ(host_create(sb, "kept", S_IFREG | 0644, NULL), 0);
+	write_file("kept", 0, 50000, 1);
+	CHECK_EQ(host_fsync(sb, "kept", false), 0);
+	host_power_cut(sb);
+	on_disk = (struct ext2_super *)(host_disk.hd_data + EXT2_SUPER_OFFSET);
+	CHECK_EQ(mount_with("norecovery", MS_RDONLY), 0);
+	CHECK_EQ(host_lookup(sb, "kept", &vn), -ENOENT);
+	host_umount(sb);
+	CHECK(on_disk->s_feature_incompat & EXT2_INCOMPAT_RECOVER);
+	CHECK_EQ(mount_with(NULL, MS_RDONLY), 0);
+	check_file("kept", 0, 50000, 1);
+	host_umount(sb);
+	CHECK(!(on_disk->s_feature_incompat & EXT2_INCOMPAT_RECOVER));
+	CHECK(clean());
+	CHECK_EQ(host_mount(0, &sb), 0);
+	end();
+}
+
 /* ---- hostile images --------------------------------------------------------------- */
 
 /* Everything that can be reached from dir is listed, read, and some of it changed. */
@@ -562,6 +634,8 @@ int main(void)
 	run(test_orphan, "orphan");
 	run(test_holes, "holes");
 	run(test_punch, "holes are made");
+	run(test_options, "options");
+	run(test_recovery, "recovery");
 	run(test_errors, "disk errors");
 	run(test_hostile, "hostile images");
 	snprintf(command, sizeof(command), "rm -f %s %s.log", image_name, image_name);
