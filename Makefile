@@ -18,7 +18,8 @@
 #: make layers      does a file reach upwards? (tests/layers.txt)
 #: make debug       boot with QEMU waiting for GDB; then, elsewhere:
 #: make gdb         GDB on that QEMU, or on one that it starts itself
-#: make record      like run, and writes down what comes from outside; then:
+#: make record      like run without a disk, or with a copy of DISK=build/root.img;
+#:                  writes down what comes from outside; then:
 #: make replay      GDB on exactly that run, forwards and (ct-back) backwards
 #: make iso         an image that boots by BIOS and by UEFI
 #: make all         kernel and boot archive
@@ -159,7 +160,7 @@ profile: all
 run debug: all
 	@scripts/run --root $(O)/root.img $(if $(filter debug,$@),--wait-gdb)
 record: all
-	@scripts/run --record
+	@scripts/run --record $(if $(DISK),--root $(DISK))
 fresh: all
 	@scripts/image fresh
 gdb: all

@@ -103,9 +103,10 @@ def os_error_text(error):
     return str(error)
 
 
-def disk_args(files, keep, ports):
+def disk_args(files, keep, ports, replay):
     """QEMU's arguments for SATA disks on these ports. Writes go to a throw-away
-    overlay, or with keep to the files. Raises CannotStart."""
+    overlay, or with keep to the files; replay: the moments at which the disks
+    answer are recorded. Raises CannotStart."""
     args = []
     if len(files) > len(ports):
         raise CannotStart(f"this machine has room for {len(ports)} disks")
@@ -118,9 +119,13 @@ def disk_args(files, keep, ports):
         where = name.replace(",", ",,")
         # Without a power cut to fear, a flush need not reach the host's disk.
         mode = "cache=writeback" if keep else "cache=unsafe,snapshot=on"
-        args += ["-drive", f"if=none,id=disk{number},format={kind},{mode},"
-                 f"discard=unmap,file={where}",
-                 "-device", f"ide-hd,drive=disk{number},bus=ide.{number},"
+        file = f"file{number}" if replay else f"disk{number}"
+        args += ["-drive", f"if=none,id={file},format={kind},{mode},"
+                 f"discard=unmap,file={where}"]
+        if replay:
+            args += ["-drive", f"if=none,id=disk{number},driver=blkreplay,"
+                     f"image={file}"]
+        args += ["-device", f"ide-hd,drive=disk{number},bus=ide.{number},"
                  "werror=report,rerror=report"]
     return args
 
@@ -249,7 +254,7 @@ class Machine:
             args.append("-S")
         ports = [number for number in SATA_PORTS
                  if self.boot == "fast" or number != CDROM_PORT]
-        return (args + disk_args(self.disks, self.keep, ports)
+        return (args + disk_args(self.disks, self.keep, ports, self.replay)
                 + self._boot_args(scratch) + self.extra)
 
 

@@ -2,19 +2,21 @@
 """Recordings: a folder with all that is needed to run a machine again, exactly.
 
 QEMU counts instructions and writes down what comes from outside: keys, clocks,
-random numbers. A replay of the same kernel and boot archive, which are therefore
-copied to the folder, then executes the same instructions, each at the same
-count. The machine has one CPU, for several are never twice the same.
+random numbers, disks' answers. A replay of the same kernel and boot archive or disk,
+which are therefore copied to the folder, then executes the same instructions, each
+at the same count. What it writes to the disk is thrown away each time. The
+machine has one CPU, for several are never twice the same.
 """
 
 import json
 import os
 import shutil
+import subprocess
 
 import machine
 
-LOG, KERNEL, INITRD, SETTINGS = ("events", "cutaway.elf", "initrd.cpio",
-                                 "machine.json")
+LOG, KERNEL, INITRD, DISK, SETTINGS = ("events", "cutaway.elf", "initrd.cpio",
+                                       "disk.img", "machine.json")
 
 
 def folder():
@@ -28,7 +30,11 @@ def prepare(described):
     shutil.rmtree(folder(), ignore_errors=True)
     os.makedirs(folder())
     shutil.copyfile(described.kernel, os.path.join(folder(), KERNEL))
-    shutil.copyfile(described.modules[0], os.path.join(folder(), INITRD))
+    for source in described.modules:
+        shutil.copyfile(source, os.path.join(folder(), INITRD))
+    for source in described.disks:
+        subprocess.run(["cp", "--sparse=always", source,
+                        os.path.join(folder(), DISK)], check=True)
     settings = {"append": described.append, "mem": described.mem,
                 "vga": described.vga, "extra": described.extra}
     with open(os.path.join(folder(), SETTINGS), "w", encoding="utf-8") as out:
@@ -53,6 +59,9 @@ def load():
 
 def _set(described, mode):
     described.kernel = os.path.join(folder(), KERNEL)
-    described.modules = [os.path.join(folder(), INITRD)]
+    described.modules, described.disks = (
+        list(filter(os.path.exists, [os.path.join(folder(), name)]))
+        for name in (INITRD, DISK))
+    described.keep = False
     described.smp = 1
     described.replay = (mode, os.path.join(folder(), LOG))

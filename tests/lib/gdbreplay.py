@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The suite on recordings: make record, make replay, and ct-back."""
 
+import os
 import re
 import tempfile
 
@@ -34,12 +35,45 @@ def replay(report):
                        if not word.startswith("python ")])
 
 
-def record(report, folder, line, answer):
-    """Records a line typed at the prompt, and what follows. Was it in order?"""
+# With a disk, after reading and writing there.
+LINES = "wc /bin/sh", "touch x", "sync"
+WITH_DISK = ("continue", "ct-exec faults", "ct-fault faults cow", "finish",
+             "ct-back 0", "ct-back 200", "backtrace 4", "ct-back user", "ct-ps")
+AGAIN = 5                   # of these are done twice
+
+
+def replay_disk(report):
+    """The same of a machine whose root is a disk; and twice alike."""
+    with tempfile.TemporaryDirectory(prefix="cutaway-") as folder:
+        recording = os.path.join(folder, "record")
+        if not record(report, recording, "faults cow", "the parent still reads",
+                      LINES, ("--root", os.path.join(folder, "root.img"))):
+            return
+        runs = [gdbtest.answers(report, report.run(
+            ["env", f"RECORD={recording}", "scripts/gdb/start", "replay",
+             "-batch", *gdbtest.marked(words)], timeout=240))
+            for words in (WITH_DISK, WITH_DISK[:AGAIN])]
+    said = dict(zip(WITH_DISK, runs[0]))
+    gdbtest.expect(report, "the fault", said.get("ct-fault faults cow", ""),
+                   "Page fault: faults", "case +cow")
+    gdbtest.expect(report, "back into the copying", said.get("backtrace 4", ""),
+                   "copy_page", "fault_cow")
+    gdbtest.expect(report, "back out of it", said.get("ct-ps", ""),
+                   r"^-> .*faults +runs now")
+    report.check("the second time is like the first", runs[0][:AGAIN] == [
+        *runs[1][:-1], runs[1][-1].partition("[Inferior")[0]] and
+                 len(runs[0]) == len(WITH_DISK))
+
+
+def record(report, folder, line, answer, before=(), options=()):
+    """Records lines typed at the prompt, and what follows. Was it in order? Lines
+    are short: no more than the serial port holds comes at once."""
     terminal = console.Console(["env", f"RECORD={folder}", "scripts/run",
-                                "--record"], gdbtest.ROOT)
+                                "--record", *options], gdbtest.ROOT)
     try:
         terminal.expect(console.PROMPT, 60)
+        for each in before:
+            terminal.line(each.encode())
         report.check("a recorded line", answer.encode() in
                      terminal.line(line.encode()))
         terminal.type(b"poweroff\r")

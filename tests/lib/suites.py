@@ -765,6 +765,8 @@ SUITES = (
           gdbtest.debug_kernel),
     Suite("gdb-replay", "make record, make replay and ct-back",
           gdbreplay.replay),
+    Suite("gdb-replay-disk", "the same of a machine with a disk",
+          gdbreplay.replay_disk),
     Suite("gdb-page", "docs/page-fault.md, typed and compared", gdbpage.suite),
     Suite("layers", "no file reaches upwards", layers),
     Suite("docs", "references in the documents", docs),

@@ -225,5 +225,5 @@ def ct_goto(words):
 
 @gdb.events.gdb_exiting.connect
 def _exiting(_event):
-    if Machine.process:
-        Machine.process.terminate()
+    with Quiet():
+        Machine.stop()
