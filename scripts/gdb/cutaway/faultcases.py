@@ -135,6 +135,9 @@ def _from_swap(address, write):
         first = f"Frame {pfn:#x} of the swap cache is the page:"
         # The cache's reference ends with the slot's last user.
         others += pages.Frames().count(pfn) - 1
+    if not write and slot.count == 1 and _has_room(slot.area):
+        return (f"{first} fault_swap() maps it copy-on-write, and the slot keeps "
+                "its copy until somebody writes.")
     if others == 0:
         return f"{first} fault_swap() maps it; the slot is free again."
     if write:
@@ -144,6 +147,21 @@ def _from_swap(address, write):
             f"{kernel.amount(others, 'other')} can see it.")
 
 
+def _has_room(number):
+    """may_keep() of mm/swap.c: is less than half of a swap area in use?"""
+    area = kernel.var("swap_areas")[number]
+    return int(area["sa_open"]) and \
+        int(area["sa_used"]) * 2 <= int(area["sa_usable"])
+
+
+def _is_kept(pfn):
+    """is_kept() of mm/swap.c: in the swap cache for its slot's sake only?"""
+    page = pages.page(pfn)
+    flags = int(page["pg_flags"]) & (const("PG_SWAP") | const("PG_BUSY"))
+    return flags == const("PG_SWAP") and \
+        not pages.swap_slot(int(page["pg_index"])).count
+
+
 def _private_write(entry):
     pfn = pages.frame_of(entry)
     frames = pages.Frames()
@@ -151,6 +169,10 @@ def _private_write(entry):
     if pages.is_zero_page(pfn):
         return "cow", ("fault_cow() puts a fresh page of zeros in the place "
                        "of the zero page and maps it writable.")
+    if count == 2 and _is_kept(pfn):
+        return "takeover", (f"take_over(): frame {pfn:#x} is ours alone, but for "
+                            "the swap cache, which lets go of it and its slot. "
+                            "It becomes writable and nothing is copied.")
     if not frames.cached(pfn) and count == 1:
         return "takeover", (f"take_over(): frame {pfn:#x} has one reference, "
                             "ours. It becomes writable and nothing is copied.")
