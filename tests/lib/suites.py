@@ -202,7 +202,8 @@ def linux(report):
 # Those of tests/guest that have to do with files; TAP_DIR is where they work.
 FILE_TESTS = ("file_io file_open path perm rename dirent file_calls fallocate "
               "mmap_file openat2 locks fifo inotify splice seals mount exec "
-              "exec_script exec_elf cred limits forkshare efault races fsraces").split()
+              "exec_script exec_elf cred limits forkshare efault races fsraces "
+              "mapstorm").split()
 
 
 def make_disk(report, folder, options, mib):
