@@ -141,9 +141,9 @@ void mount_cross_down(struct path *p);
 bool mount_cross_up(struct path *p);
 /* -EROFS when nothing may be written through this mount. */
 int mount_check_write(const struct mount *m);
-/* Lines of /proc/PID/mounts as seen from root. */
+/* Lines of /proc/PID/mounts as seen from root; long_form: of /proc/PID/mountinfo. */
 struct statbuf;
-void mount_show(struct statbuf *sb, const struct path *root);
+void mount_show(struct statbuf *sb, const struct path *root, bool long_form);
 void mount_statfs_flags(const struct mount *m, struct statfs *st);
 
 #endif

@@ -58,5 +58,7 @@ char *path_name(const struct path *p, char *buf, size_t size);
  * below it.
  */
 char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size);
+/* d's name as seen from the root of its own file system. NULL: does not fit. */
+char *path_name_in_fs(const struct dentry *d, char *buf, size_t size);
 
 #endif

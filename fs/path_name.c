@@ -31,6 +31,14 @@ static void prepend(struct back_text *bt, const char *s, size_t len)
 	memcpy(bt->bt_pos, s, len);
 }
 
+/* Returns the parent. */
+static const struct dentry *prepend_name(struct back_text *bt, const struct dentry *d)
+{
+	prepend(bt, d->d_name, d->d_len);
+	prepend(bt, "/", 1);
+	return d->d_parent;
+}
+
 /* Both locks are held. True: the walk ended at root. */
 static bool prepend_path_locked(struct back_text *bt, const struct path *p,
 				const struct path *root)
@@ -49,11 +57,23 @@ static bool prepend_path_locked(struct back_text *bt, const struct path *p,
 		/* A nameless or reclaimed top that is no mount's root. */
 		if (d == d->d_parent)
 			return false;
-		prepend(bt, d->d_name, d->d_len);
-		prepend(bt, "/", 1);
-		d = d->d_parent;
+		d = prepend_name(bt, d);
 	}
 	return true;
+}
+
+char *path_name_in_fs(const struct dentry *d, char *buf, size_t size)
+{
+	struct back_text bt = { buf, buf + size, false };
+
+	prepend(&bt, "", 1);
+	spin_lock(&dcache_lock);
+	if (d == d->d_parent)
+		prepend(&bt, "/", 1);
+	while (d != d->d_parent)
+		d = prepend_name(&bt, d);
+	spin_unlock(&dcache_lock);
+	return bt.bt_full ? NULL : bt.bt_pos;
 }
 
 char *path_name_from(const struct path *p, const struct path *root, char *buf, size_t size)

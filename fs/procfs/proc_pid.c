@@ -210,17 +210,28 @@ static int show_limits(const struct pf_node *n, const struct cred *cr, struct st
 	return 0;
 }
 
-static int show_mounts(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
+static int show_mounts_as(const struct pf_node *n, struct statbuf *sb, bool long_form)
 {
 	struct path root;
 
-	(void)cr;
 	/* A zombie sees nothing any more. */
 	if (pf_get_fs_path(n, true, &root))
 		return -EINVAL;
-	mount_show(sb, &root);
+	mount_show(sb, &root, long_form);
 	path_put(&root);
 	return 0;
+}
+
+static int show_mounts(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
+{
+	(void)cr;
+	return show_mounts_as(n, sb, false);
+}
+
+static int show_mountinfo(const struct pf_node *n, const struct cred *cr, struct statbuf *sb)
+{
+	(void)cr;
+	return show_mounts_as(n, sb, true);
 }
 
 /* Fault injection, see kernel/core/fail.h: 0 is read once the failure has been delivered. */
@@ -338,6 +349,7 @@ static unsigned int task_count(const struct pf_node *dir)
 	SHOW("limits", 0444, show_limits), \
 	{ .pe_name = "maps", .pe_mode = S_IFREG | 0444, .pe_flags = PE_LOOK, \
 	  .pe_show = pf_show_maps }, \
+	SHOW("mountinfo", 0444, show_mountinfo), \
 	SHOW("mounts", 0444, show_mounts), \
 	SHOW("oom_score", 0444, show_oom_score), \
 	{ .pe_name = "oom_score_adj", .pe_mode = S_IFREG | 0644, .pe_show = show_oom_adj, \

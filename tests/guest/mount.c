@@ -9,6 +9,7 @@
 #include "lib/util.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -111,6 +112,48 @@ static void mounted_read_only(void)
 	CHECK_ERR(mkdir("m/x", 0755), EROFS);
 	OK(mount(NULL, "m", NULL, MS_REMOUNT, NULL));
 	OK(mkdir("m/x", 0755));
+	OK(umount("m"));
+}
+
+/* What mountinfo says of the last mount of dir: its line from the root's name on. */
+static const char *info_of(const char *dir)
+{
+	static char text[32768];
+	char want[PATH_MAX + 8], *at, *last = NULL;
+
+	read_file("/proc/self/mountinfo", text, sizeof(text));
+	CHECK(getcwd(want, PATH_MAX) != NULL);
+	memmove(want + 1, want, strlen(want) + 1);
+	want[0] = ' ';
+	strcat(want, "/");
+	strcat(want, dir);
+	strcat(want, " ");
+	for (at = text; (at = strstr(at, want)); at++)
+		last = at;
+	CHECK(last != NULL);
+	*strchr(last, '\n') = '\0';
+	while (last[-1] != ' ')
+		last--;
+	return last;
+}
+
+static void mountinfo_tells_them_apart(void)
+{
+	const char *line;
+
+	tmpfs(0, NULL);
+	OK(mkdir("m/a", 0755));
+	OK(mkdir("m/a/d", 0755));
+	OK(mkdir("b", 0755));
+	OK(mount("m/a/d", "b", NULL, MS_BIND, NULL));
+	OK(mount(NULL, "b", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID, NULL));
+	line = info_of("m");
+	CHECK(!strncmp(line, "/ ", 2));
+	CHECK(strstr(line, "/m rw,") && strstr(line, " - tmpfs ") && strstr(line, " rw"));
+	line = info_of("b");
+	CHECK(!strncmp(line, "/a/d ", 5));
+	CHECK(strstr(line, "/b ro,nosuid") && strstr(line, " - tmpfs ") && strstr(line, " rw"));
+	OK(umount("b"));
 	OK(umount("m"));
 }
 
@@ -300,6 +343,7 @@ static void arguments(void)
 static const struct tap_case cases[] = {
 	{ "remount_read_only", remount_read_only, 0 },
 	{ "mounted_read_only", mounted_read_only, 0 },
+	{ "mountinfo_tells_them_apart", mountinfo_tells_them_apart, 0 },
 	{ "bind_read_only", bind_read_only, 0 },
 	{ "special_files", special_files, 0 },
 	{ "limits", limits, 0 },

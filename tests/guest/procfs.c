@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -501,6 +502,33 @@ static void mounts(void)
 	CHECK(root && proc);
 }
 
+/* Each mount once, below a parent that is there, with the device that stat(2) tells. */
+static void mountinfo(void)
+{
+	static char copy[sizeof(text)];
+	int id, parent, n = 0, ups = 0;
+	unsigned int major, minor;
+	char root[128], dir[128], opts[256], want[32];
+	struct stat st;
+
+	read_file("/proc/self/mountinfo", text, sizeof(text));
+	memcpy(copy, text, sizeof(text));
+	for (char *p = copy; *p; p = strchr(p, '\n') + 1, n++) {
+		CHECK_EQ(sscanf(p, "%d %d %u:%u %127s %127s %255s", &id, &parent, &major,
+				&minor, root, dir, opts), 7);
+		CHECK(root[0] == '/' && dir[0] == '/' && strstr(p, " - "));
+		CHECK(!strncmp(opts, "rw", 2) || !strncmp(opts, "ro", 2));
+		snprintf(want, sizeof(want), "\n%d ", parent);
+		ups += strstr(text, want) || atoi(text) == parent;
+		if (!strcmp(dir, "/proc")) {
+			OK(stat(dir, &st));
+			CHECK_EQ(st.st_dev, makedev(major, minor));
+			CHECK(!strcmp(root, "/"));
+		}
+	}
+	CHECK(n >= 2 && ups >= n - 1);
+}
+
 /* ---- while things change ---- */
 
 static void process_that_dies(void)
@@ -593,6 +621,7 @@ static const struct tap_case cases[] = {
 	{ "load_average", load_average, 0 },
 	{ "version_and_cpus", version_and_cpus, 0 },
 	{ "mounts", mounts, 0 },
+	{ "mountinfo", mountinfo, 0 },
 	{ "process_that_dies", process_that_dies, 0 },
 	{ "scan_while_others_come_and_go",
 	  scan_while_others_come_and_go, 60 },
