@@ -327,6 +327,26 @@ unsigned long vnode_shrink(struct superblock *sb, unsigned long max_pages)
 	return shrink(sb, max_pages, false);
 }
 
+/*
+ * A reference to what was found on a list of the super block. A vnode that has ended and lives
+ * on for its mappings alone gets back the object's reference that its end gave away.
+ */
+static bool vnode_grab_locked(struct vnode *vn)
+{
+	KASSERT(lock_held(&vnode_lock));
+	if (atomic_read(&vn->v_ref) == 0) {
+		if (hlist_unlinked(&vn->v_hash)) {
+			if (!vn->v_object.vo_owner || !(vn->v_flags & VNF_HASHED) ||
+			    !refcount_inc_not_zero(&vn->v_object.vo_ref))
+				return false;
+		} else {
+			list_del(&vn->v_lru);
+		}
+	}
+	atomic_inc(&vn->v_ref);
+	return true;
+}
+
 /* The vnode behind prev (NULL: the first) on sb's list, with a reference; prev's goes. */
 static struct vnode *vnode_step(struct superblock *sb, struct vnode *prev)
 {
@@ -337,12 +357,8 @@ static struct vnode *vnode_step(struct superblock *sb, struct vnode *prev)
 	for (at = at->next; at != &sb->sb_vnodes && !found; at = at->next) {
 		struct vnode *vn = list_entry(at, struct vnode, v_sblink);
 
-		if (vn->v_flags & VNF_NEW || (atomic_read(&vn->v_ref) == 0 &&
-					      !(vn->v_flags & VNF_HASHED)))
-			continue;
-		if (atomic_fetch_add(&vn->v_ref, 1) == 0)
-			list_del(&vn->v_lru);
-		found = vn;
+		if (!(vn->v_flags & VNF_NEW) && vnode_grab_locked(vn))
+			found = vn;
 	}
 	spin_unlock(&vnode_lock);
 	if (prev)
@@ -382,12 +398,8 @@ struct vnode *vnode_next_dirty(struct superblock *sb, nsec_t before)
 		if (vn->v_dirtied > before || found)
 			break;
 		list_del(&vn->v_dirtylink);
-		/* A deleted file that is only mapped yet: nobody will read that again. */
-		if (atomic_read(&vn->v_ref) == 0 && !(vn->v_flags & VNF_HASHED))
-			continue;
-		if (atomic_fetch_add(&vn->v_ref, 1) == 0)
-			list_del(&vn->v_lru);
-		found = vn;
+		if (vnode_grab_locked(vn))
+			found = vn;
 	}
 	spin_unlock(&vnode_lock);
 	return found;
@@ -400,7 +412,7 @@ bool vnode_sb_mapped(struct superblock *sb)
 
 	spin_lock(&vnode_lock);
 	list_for_each_entry(vn, &sb->sb_vnodes, v_sblink) {
-		if (vn->v_object.vo_owner && refcount_get(&vn->v_object.vo_ref) > 1)
+		if (vn->v_object.vo_owner && !list_empty(&vn->v_object.vo_areas))
 			mapped = true;
 	}
 	spin_unlock(&vnode_lock);

@@ -184,6 +184,27 @@ static void outlives_close_and_unlink(void)
 	wait_ok(pid);
 }
 
+/* Nobody can open it any more, but those who write dirty pages back still come past it. */
+static void unlinked_and_written_back(void)
+{
+	int dir = OK(open(".", O_RDONLY));
+	char *p = map(data_file(), RW, MAP_SHARED, 0);
+
+	OK(unlink("f"));
+	for (int fd = 3; fd < 10; fd++)
+		if (fd != dir)
+			close(fd);
+	for (int i = 1; i < 4; i++) {
+		p[0] = (char)i;
+		OK(syncfs(dir));
+		OK(msync(p, PAGE, MS_SYNC));
+		CHECK_EQ(p[0], i);
+		CHECK_EQ(p[PAGE], data[PAGE]);
+	}
+	OK(munmap(p, PAGE));
+	OK(syncfs(dir));
+}
+
 /* What was private before the cut is gone with the page behind the end. */
 static void truncation_takes_pages_away(void)
 {
@@ -344,6 +365,7 @@ static const struct tap_case cases[] = {
 	{ "rights", rights, 0 },
 	{ "what_cannot_be_mapped", what_cannot_be_mapped, 0 },
 	{ "outlives_close_and_unlink", outlives_close_and_unlink, 0 },
+	{ "unlinked_and_written_back", unlinked_and_written_back, 0 },
 	{ "truncation_takes_pages_away", truncation_takes_pages_away, 0 },
 	{ "read_into_own_mapping", read_into_own_mapping, 0 },
 	{ "dontneed_private_rereads", dontneed_private_rereads, 0 },
