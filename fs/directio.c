@@ -249,8 +249,9 @@ ssize_t direct_write(struct vnode *vn, struct uio *u)
 		write_cached(vo, from, n);
 		if (uncache(vo, from, n))
 			ret = run_all(&d, u, n);
-		/* What a reader has brought in meanwhile is old. */
-		(void)uncache(vo, from, n);
+		/* What a reader has brought in meanwhile, or is bringing in, is old. */
+		if (READ_ONCE(vo->vo_npages))
+			vm_object_invalidate(vo, from >> PAGE_SHIFT, (from + n - 1) >> PAGE_SHIFT);
 	}
 	rwlock_read_unlock(&vn->v_lock);
 	direct_end(&d);

@@ -481,10 +481,10 @@ static void unmap_range(struct vm_object *vo, u64 first, u64 last)
 }
 
 /*
- * Take up to TRUNCATE_BATCH pages from *index to last out. Returns how many; *index is where
- * to go on.
+ * Take up to TRUNCATE_BATCH pages from *index to last out, with keep_dirty but for those. Returns
+ * how many; *index is where to go on.
  */
-static unsigned int remove_batch(struct vm_object *vo, u64 *index, u64 last,
+static unsigned int remove_batch(struct vm_object *vo, u64 *index, u64 last, bool keep_dirty,
 				 struct page **out)
 {
 	unsigned int n = 0;
@@ -496,23 +496,28 @@ static unsigned int remove_batch(struct vm_object *vo, u64 *index, u64 last,
 	       *index <= last) {
 		if (unlikely(pg->pg_flags & PG_BUSY)) {
 			vm_page_wait(vo, pg);
-			continue;
+		} else if (keep_dirty && vo->vo_announcing) {
+			/* It may be about to become dirty. */
+			waitq_sleep_uninterruptible(io_queue(vo), &vo->vo_lock);
+		} else if (keep_dirty && pg->pg_flags & PG_DIRTY) {
+			++*index;
+		} else {
+			vm_object_remove(vo, pg);
+			out[n++] = pg;
 		}
-		vm_object_remove(vo, pg);
-		out[n++] = pg;
 	}
 	spin_unlock(&vo->vo_lock);
 	return n;
 }
 
 /* Remove pages first to last. Those still mapped stay alive by the mappings' references. */
-static void remove_range(struct vm_object *vo, u64 first, u64 last)
+static void remove_range(struct vm_object *vo, u64 first, u64 last, bool keep_dirty)
 {
 	const struct vm_pager *pager = vo->vo_pager;
 	struct page *batch[TRUNCATE_BATCH];
 	u64 start = first, n;
 
-	while ((n = remove_batch(vo, &first, last, batch)) != 0) {
+	while ((n = remove_batch(vo, &first, last, keep_dirty, batch)) != 0) {
 		if (pager && pager->vp_dropped)
 			pager->vp_dropped(vo, n);
 		while (n)
@@ -565,7 +570,7 @@ void vm_object_truncate(struct vm_object *vo, u64 size)
 		vm_object_grown(vo, old);
 		return;
 	}
-	remove_range(vo, first, ~0ul);
+	remove_range(vo, first, ~0ul, false);
 	unmap_range(vo, first, ~0ul);
 	zero_tail(vo, size);
 }
@@ -615,6 +620,12 @@ bool vm_object_uncache(struct vm_object *vo, u64 first, u64 last)
 	return gone;
 }
 
+void vm_object_invalidate(struct vm_object *vo, u64 first, u64 last)
+{
+	remove_range(vo, first, last, true);
+	unmap_range(vo, first, last);
+}
+
 void vm_object_put(struct vm_object *vo)
 {
 	if (!refcount_put_and_test(&vo->vo_ref))
@@ -623,7 +634,7 @@ void vm_object_put(struct vm_object *vo)
 	KASSERT(list_empty(&vo->vo_areas));
 	if (vo->vo_pager && vo->vo_pager->vp_last)
 		vo->vo_pager->vp_last(vo);
-	remove_range(vo, 0, ~0ul);
+	remove_range(vo, 0, ~0ul, false);
 	KASSERT(vo->vo_npages == 0);
 	if (vo->vo_pager && vo->vo_pager->vp_release)
 		vo->vo_pager->vp_release(vo);
@@ -633,7 +644,7 @@ int vm_object_punch(struct vm_object *vo, u64 first, u64 last)
 {
 	if (vo->vo_pager && vo->vo_pager->vp_read && !vo->vo_pager->vp_dropped)
 		return -EOPNOTSUPP;
-	remove_range(vo, first, last);
+	remove_range(vo, first, last, false);
 	unmap_range(vo, first, last);
 	return 0;
 }

@@ -172,6 +172,11 @@ void vm_object_end_announce(struct vm_object *vo);
  * mapped, or held by somebody.
  */
 bool vm_object_uncache(struct vm_object *vo, u64 first, u64 last);
+/*
+ * What lies below has changed: clean pages [first, last] leave the object and its mappings, whoever
+ * holds them, and those being read are waited for. Dirty ones are newer, and stay. Sleeps.
+ */
+void vm_object_invalidate(struct vm_object *vo, u64 first, u64 last);
 /* Let go of pages [first, end) that are clean, not busy and used by nobody; how many. */
 u64 vm_object_drop_clean(struct vm_object *vo, u64 first, u64 end);
 
