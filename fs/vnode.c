@@ -326,16 +326,23 @@ unsigned long vnode_shrink(struct superblock *sb, unsigned long max_pages)
  */
 static bool vnode_grab_locked(struct vnode *vn)
 {
+	s32 ref = atomic_read(&vn->v_ref);
+
 	KASSERT(lock_held(&vnode_lock));
-	if (atomic_read(&vn->v_ref) == 0) {
-		if (hlist_unlinked(&vn->v_hash)) {
-			if (!vn->v_object.vo_owner || !(vn->v_flags & VNF_HASHED) ||
-			    !refcount_inc_not_zero(&vn->v_object.vo_ref))
-				return false;
-		} else {
-			list_del(&vn->v_lru);
-		}
+	/* One that is not hashed goes to 0 without the lock, and then never comes back. */
+	while (ref > 0) {
+		s32 found = atomic_cmpxchg(&vn->v_ref, ref, ref + 1);
+
+		if (found == ref)
+			return true;
+		ref = found;
 	}
+	if (!(vn->v_flags & VNF_HASHED))
+		return false;
+	if (!hlist_unlinked(&vn->v_hash))
+		list_del(&vn->v_lru);
+	else if (!vn->v_object.vo_owner || !refcount_inc_not_zero(&vn->v_object.vo_ref))
+		return false;
 	atomic_inc(&vn->v_ref);
 	return true;
 }

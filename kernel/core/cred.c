@@ -3,6 +3,7 @@
  * Credentials. See cred.h for the rule: what is published is never written to.
  */
 #include <errno.h>
+#include <kassert.h>
 #include "kernel/core/cred.h"
 #include "kernel/core/proc.h"
 #include "mm/slab.h"
@@ -66,6 +67,29 @@ struct cred *cred_current(void)
 	return current->t_cred;
 }
 
+/* What is to be put when the locks are free: the old one. */
+static struct cred *publish_locked(struct thread *t)
+{
+	struct cred *old = t->t_proc->p_cred;
+
+	t->t_proc->p_cred = cred_get(t->t_cred);
+	return old;
+}
+
+void cred_publish(void)
+{
+	struct thread *t = current;
+	struct cred *old;
+
+	KASSERT(t->t_tid == t->t_proc->p_pid);
+	spin_lock(&proctree_lock);
+	spin_lock(&t->t_proc->p_lock);
+	old = publish_locked(t);
+	spin_unlock(&t->t_proc->p_lock);
+	spin_unlock(&proctree_lock);
+	cred_put(old);
+}
+
 void cred_replace(struct cred *cr)
 {
 	struct thread *t = current;
@@ -75,10 +99,8 @@ void cred_replace(struct cred *cr)
 	spin_lock(&proctree_lock);
 	spin_lock(&p->p_lock);
 	t->t_cred = cr;
-	if (t->t_tid == p->p_pid) {
-		old_leader = p->p_cred;
-		p->p_cred = cred_get(cr);
-	}
+	if (t->t_tid == p->p_pid)
+		old_leader = publish_locked(t);
 	/* Who had the old identity shall not look into the new one's memory (prctl(2)). */
 	if (old->cr_euid != cr->cr_euid || old->cr_egid != cr->cr_egid ||
 	    old->cr_fsuid != cr->cr_fsuid || old->cr_fsgid != cr->cr_fsgid) {

@@ -47,5 +47,7 @@ struct cred *cred_current(void);
  * takes over the reference. Takes proctree_lock and p_lock.
  */
 void cred_replace(struct cred *cr);
+/* The current thread has become its process's leader: others see its credentials. The same locks. */
+void cred_publish(void);
 
 #endif

@@ -249,6 +249,7 @@ int proc_single_thread(void)
 {
 	struct thread *me = current;
 	struct proc *p = me->t_proc;
+	bool leads = me->t_tid == p->p_pid;
 	int err = 0;
 
 	spin_lock(&proctree_lock);
@@ -264,13 +265,15 @@ int proc_single_thread(void)
 		p->p_group_exec = NULL;
 	}
 	/* The survivor is the process's first thread from now on: it bears its number. */
-	if (!err && me->t_tid != p->p_pid) {
+	if (!err && !leads) {
 		thread_unhash_locked(me);
 		pid_release_locked(me->t_tid);
 		me->t_tid = p->p_pid;
 		thread_hash_locked(me);
 	}
 	spin_unlock(&proctree_lock);
+	if (!err && !leads)
+		cred_publish();
 	return err ? -EINTR : 0;
 }
 

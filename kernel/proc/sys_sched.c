@@ -21,12 +21,14 @@ static struct thread *named_thread(pid_t tid)
 	return tid ? thread_find(tid) : thread_get(current);
 }
 
-/* May current change scheduling of p? Same effective user, or root. */
+/* May current change scheduling of p? Its own process, same effective user, or root. */
 static bool may_schedule(struct proc *p)
 {
 	const struct cred *me = cred_current();
 	bool same;
 
+	if (p == current_proc())
+		return true;
 	spin_lock(&p->p_lock);
 	same = me->cr_euid == p->p_cred->cr_uid || me->cr_euid == p->p_cred->cr_euid;
 	spin_unlock(&p->p_lock);
@@ -157,7 +159,7 @@ static int default_who(int which, int who)
 		return who;
 	if (which == PRIO_PROCESS)
 		return me->p_pid;
-	return which == PRIO_PGRP ? me->p_pgrp->pg_id : (int)me->p_cred->cr_uid;
+	return which == PRIO_PGRP ? me->p_pgrp->pg_id : (int)cred_current()->cr_uid;
 }
 
 /* The raw call returns 20 - nice, so that it is never negative. */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -354,6 +355,8 @@ static void *drop_alone(void *arg)
 
 	OK(syscall(SYS_setresuid, A, B, C));
 	check_uids(A, B, C);
+	/* A thread may always do to itself what needs no privilege. */
+	OK(setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0)));
 	CHECK_ERR(open("f", O_RDONLY), EACCES);
 	pid = xfork();
 	if (pid == 0) {
