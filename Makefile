@@ -54,7 +54,7 @@ endef
 MAKEFLAGS	+= --no-builtin-rules
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help crashtest run fresh record replay test test-linux unit layers debug gdb iso clean setup
+.PHONY: test-names all help crashtest run fresh record replay test test-linux unit layers debug gdb iso clean setup
 .PHONY: kernels user bench profile compile_commands.json FORCE
 
 all: $(K)/cutaway.elf $(O)/initrd.cpio
@@ -147,7 +147,9 @@ unit: $(UNITS)
 	@$(PYTHON) tests/run_all.py unit
 layers: kernels
 	@$(PYTHON) tests/check_layers.py --nm $(CROSS_COMPILE)nm $(O)/obj
-test: $(if $(filter list,$(T)),,kernels user $(O)/initrd.cpio $(O)/cutaway.iso $(UNITS))
+test-names:
+	@$(PYTHON) tests/run_all.py --check $(T)
+test: test-names $(if $(filter list,$(T)),,kernels user $(O)/initrd.cpio $(O)/cutaway.iso $(UNITS))
 	@$(PYTHON) tests/run_all.py $(T)
 test-linux: $(TBINS)
 	@$(PYTHON) tests/run_all.py linux

@@ -22,6 +22,7 @@
 #include "fs/tmpfs/tmpfs.h"
 #include "fs/vnode.h"
 #include "fs/walk.h"
+#include "kernel/core/panic.h"
 #include "kernel/core/printk.h"
 #include "kernel/lib/bitmap.h"
 #include "kernel/lib/cpio.h"
@@ -300,6 +301,9 @@ int initramfs_unpack(paddr_t start, paddr_t end)
 		size_t tail_len = up.up_tail_len;
 		int err = unpack_entry(&up, &e);
 
+		/* Half a root is no root. */
+		if (err == -ENOSPC || err == -ENOMEM)
+			panic("the boot archive needs more memory than there is, from %s on", e.name);
 		if (err)
 			printk(KERN_WARN "initramfs: %s: error %d\n", e.name, err);
 		/*

@@ -4,6 +4,7 @@
 
     run_all.py [--jobs N] [NAME...]     all suites, or those named
     run_all.py list                     their names
+    run_all.py --check [NAME...]        only says whether there are such suites
 
 One line per suite, every failure under it, and at the end `N passed, N failed`;
 exit status 1 if anything failed. Each suite's full output is in
@@ -73,11 +74,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--jobs", type=int,
                         default=min(4, os.cpu_count() or 1))
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
 
     known = {suite.name: suite for suite in suites.SUITES}
     if args.names == ["list"]:
+        if args.check:
+            return 0
         for suite in suites.SUITES:
             mark = "" if suite.default else "  (only when named)"
             print(f"{suite.name:14} {suite.text}{mark}")
@@ -85,6 +89,8 @@ def main():
     unknown = [name for name in args.names if name not in known]
     if unknown:
         parser.error(f"no suite {unknown[0]}; `list` names them")
+    if args.check:
+        return 0
     chosen = [known[name] for name in args.names] or \
         [suite for suite in suites.SUITES if suite.default]
 

@@ -72,6 +72,10 @@ def _add(archive, item):
 
 def _environment(options):
     environment = dict(ENVIRONMENT)
+    for host in options["--add-program"]:
+        folder = os.path.dirname(program.path(host))
+        if folder not in environment["PATH"].split(":"):
+            environment["PATH"] += ":" + folder
     for item in options["--env"]:
         key, equals, value = item.partition("=")
         if not equals:

@@ -55,6 +55,14 @@ def tool(name, *args, data=None, good=(0,)):
     return done
 
 
+def check_ext2(image):
+    """Raises ValueError when the whole image is not an ext2 or ext3."""
+    with open(image, "rb") as stream:
+        stream.seek(1024 + 56)      # s_magic
+        if stream.read(2) != b"\x53\xef":
+            raise ValueError(f"{image} is not an image of ext2 or ext3")
+
+
 def recover(image):
     """Replays the journal of a guest that did not end in order, and mends."""
     tool("e2fsck", "-p", image, good=(0, 1))

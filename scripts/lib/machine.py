@@ -14,6 +14,7 @@ panic ends QEMU at once with PANIC_STATUS (isa-debug-exit).
 import fcntl
 import functools
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -188,6 +189,12 @@ class Machine:
         of ours. Raises CannotStart."""
         if not 1 <= int(self.smp) <= MAX_CPUS:
             raise CannotStart(f"{self.smp} CPUs: 1 to {MAX_CPUS} are possible")
+        if not re.fullmatch(r"[1-9]\d*[MG]?", str(self.mem)):
+            raise CannotStart(f"{self.mem} is not an amount of memory: megabytes, or a "
+                              "number with M or G")
+        with open(self.kernel, "rb") as stream:
+            if stream.read(4) != b"\x7fELF":
+                raise CannotStart(f"{self.kernel} is not a kernel (an ELF file)")
         return Running(self, scratch, console)
 
     def _boot_args(self, scratch):

@@ -25,13 +25,18 @@ LEFT_OUT = ("config-*", "test", "tests", "idlelib", "tkinter", "turtledemo",
             "site-packages")
 
 
+def path(name):
+    """Where a program is, on this machine and then in the guest."""
+    return os.path.abspath(shutil.which(name) or name)
+
+
 def add(archive, name):
-    path = os.path.abspath(shutil.which(name) or name)
-    _add_links(archive, path)
+    where = path(name)
+    _add_links(archive, where)
     done = set()
-    _add_libraries(archive, path, done)
-    if PYTHON.match(os.path.basename(os.path.realpath(path))):
-        _add_python(archive, path, done)
+    _add_libraries(archive, where, done)
+    if PYTHON.match(os.path.basename(os.path.realpath(where))):
+        _add_python(archive, where, done)
 
 
 def _add_links(archive, path):

@@ -25,8 +25,8 @@ class GuestCase(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory(prefix="cutaway-test-")
         cls.build = os.path.join(cls.folder.name, "build")
         os.mkdir(cls.build)
-        with open(os.path.join(cls.build, "cutaway.elf"), "wb"):
-            pass
+        with open(os.path.join(cls.build, "cutaway.elf"), "wb") as out:
+            out.write(b"\x7fELF")
         os.makedirs(os.path.join(cls.build, "user", "bin"))
         with open(os.path.join(cls.build, "user/bin/init"), "wb") as out:
             out.write(b"the runner")
@@ -215,17 +215,26 @@ class Options(GuestCase):
 
     def test_root(self):
         """The runner comes along, and the image is the first disk."""
-        image = self.path("root.img", bytes(4096))
+        contents = bytes(1080) + b"\x53\xef" + bytes(3000)
+        image = self.path("root.img", contents)
         other = self.path("other.img", bytes(4096))
         status, out, err = self.guest(
             "--root", image, "--disk", other, "--append", "ro quiet",
             "--add", image + ":/etc/image", "show", "run/guest/root",
             "sbin/init", "bin", "run/guest/add/etc/image")
         self.assertEqual((status, err), (0, b""))
-        self.assertIn(b"/dev/sda\0ro\0\nthe runner\n(none)\n" + bytes(4096),
+        self.assertIn(b"/dev/sda\0ro\0\nthe runner\n(none)\n" + contents,
                       out)
         self.assertLess(out.index(b"root.img"), out.index(b"other.img"))
         self.assertNotIn(b"root=", out)
+
+    def test_what_is_no_kernel_and_no_root(self):
+        other = self.path("other", bytes(4096))
+        for option, word in (("--root", b"ext2"), ("--kernel", b"kernel")):
+            status, _, err = self.guest(option, other, "--", "prog")
+            self.assertEqual(status, 125)
+            self.assertIn(b"other is not ", err)
+            self.assertIn(word, err)
 
     def test_cpus_are_those_of_the_kernel(self):
         with open(os.path.join(ROOT, "kernel/x86/percpu.h"),
