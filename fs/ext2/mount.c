@@ -111,10 +111,26 @@ static bool has_journal(const struct ext2 *fs)
 	       (fs->fs_super->s_feature_compat & EXT2_COMPAT_JOURNAL);
 }
 
-/* Replays it where that is due; everything on disk may be new afterwards. */
+/* What a super block says of where things are: no transaction changes it. */
+struct geometry {
+	u32 g_rev_level, g_log_block_size, g_first_data_block, g_blocks_count, g_inodes_count;
+	u32 g_blocks_per_group, g_inodes_per_group, g_inode_size, g_first_ino;
+};
+
+static struct geometry geometry_of(const struct ext2_super *s)
+{
+	return (struct geometry){
+		s->s_rev_level, s->s_log_block_size, s->s_first_data_block, s->s_blocks_count,
+		s->s_inodes_count, s->s_blocks_per_group, s->s_inodes_per_group, s->s_inode_size,
+		s->s_first_ino,
+	};
+}
+
+/* Replays it where that is due; everything on disk but the geometry may be new afterwards. */
 static int open_journal(struct ext2 *fs)
 {
 	bool recover = fs->fs_super->s_feature_incompat & EXT2_INCOMPAT_RECOVER;
+	struct geometry before = geometry_of(fs->fs_super), after;
 	u32 *map = NULL, len = 0;
 	int err;
 
@@ -137,7 +153,8 @@ static int open_journal(struct ext2 *fs)
 			return err;
 	}
 	ext2_groups_put(fs);
-	if (ext2_super_check(fs, fs->fs_super))
+	after = geometry_of(fs->fs_super);
+	if (ext2_super_check(fs, fs->fs_super) || memcmp(&before, &after, sizeof(before)) != 0)
 		return ext2_error(fs, "super block from the journal");
 	return ext2_groups_read(fs);
 }

@@ -454,6 +454,95 @@ static void test_recovery(void)
 	end();
 }
 
+/* A super block with another geometry, whose numbers fit together; false: none of this kind. */
+static bool change_geometry(struct ext2_super *s, int how)
+{
+	u32 groups = s->s_inodes_count / s->s_inodes_per_group;
+
+	switch (how) {
+	case 0:
+		s->s_inodes_per_group = 8;
+		s->s_inodes_count = groups * 8;
+		break;
+	case 1:
+		s->s_blocks_per_group--;
+		break;
+	case 2:
+		s->s_blocks_count--;
+		break;
+	case 3:
+		s->s_inode_size = s->s_inode_size == 128 ? 256 : 128;
+		break;
+	case 4:
+		s->s_first_ino++;
+		break;
+	case 5:
+		s->s_rev_level = 0;
+		break;
+	case 6:
+		if (s->s_log_block_size || groups != 1)
+			return false;
+		s->s_log_block_size = 2;
+		s->s_first_data_block = 0;
+		s->s_blocks_count /= 4;
+		s->s_blocks_per_group = 32768;
+		break;
+	}
+	return true;
+}
+
+/* The copies of the super block in the journal, by the orphan list that only they have. */
+static int change_logged_super(size_t bsize, int how)
+{
+	int n = 0;
+
+	for (size_t at = 2 * bsize; at < host_disk.hd_size; at += bsize) {
+		struct ext2_super *s = (struct ext2_super *)(host_disk.hd_data + at +
+							     EXT2_SUPER_OFFSET % bsize);
+
+		if (s->s_magic == EXT2_SUPER_MAGIC && s->s_last_orphan && change_geometry(s, how))
+			n++;
+	}
+	return n;
+}
+
+/* A journal whose super block lays the file system out anew is refused. */
+static void test_logged_geometry(void)
+{
+	struct vnode *vn;
+	size_t bsize;
+	u8 *cut;
+
+	begin();
+	if (!ext2_of(sb->sb_root)->fs_journal) {
+		end();
+		return;
+	}
+	bsize = ext2_of(sb->sb_root)->fs_bsize;
+	CHECK_EQ(host_create(sb, "o", S_IFREG | 0644, NULL), 0);
+	CHECK_EQ(host_lookup(sb, "o", &vn), 0);
+	CHECK_EQ(host_unlink(sb, "o"), 0);
+	CHECK_EQ(ext2_sync(sb, true), 0);
+	vnode_put(vn);
+	host_power_cut(sb);
+	cut = unit_alloc(host_disk.hd_size);
+	memcpy(cut, host_disk.hd_data, host_disk.hd_size);
+	for (int how = 0; how < 7; how++) {
+		host_disk_load(cut, host_disk.hd_size);
+		if (change_logged_super(bsize, how) == 0) {
+			CHECK_EQ(how, 6);
+			continue;
+		}
+		CHECK_EQ(host_mount(0, &sb), -EUCLEAN);
+		CHECK_EQ(host_objects(), 0);
+	}
+	host_disk_load(cut, host_disk.hd_size);
+	CHECK(change_logged_super(bsize, 7) > 0);
+	unit_free(cut);
+	CHECK_EQ(host_mount(0, &sb), 0);
+	end();
+}
+
 /* ---- hostile images --------------------------------------------------------------- */
 
 /* Everything that can be reached from dir is listed, read, and some of it changed. */
@@ -636,6 +725,7 @@ int main(void)
 	run(test_punch, "holes are made");
 	run(test_options, "options");
 	run(test_recovery, "recovery");
+	run(test_logged_geometry, "geometry from the journal");
 	run(test_errors, "disk errors");
 	run(test_hostile, "hostile images");
 	snprintf(command, sizeof(command), "rm -f %s %s.log", image_name, image_name);
