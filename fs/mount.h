@@ -68,6 +68,7 @@ struct superblock {
 	struct list_head sb_dirty;	/* [vnode_lock] those with dirty pages, oldest first */
 	struct list_head sb_link;	/* [m] all super blocks */
 	struct blkdev *sb_bdev;		/* [I] where files' pages lie; NULL: on no block device */
+	const struct vtime_range *sb_times;	/* [I] of its inodes; NULL: all */
 	void *sb_data;			/* [I] file system's own */
 	atomic_t sb_active;		/* [a] mounts, and the kernel itself */
 	bool sb_dying;			/* [vnode_lock] no mount any more; the last vnode ends it */

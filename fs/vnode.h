@@ -31,6 +31,25 @@ struct vtime {				/* ns since 1970, split as the ABI wants it */
 	u32 nsec;
 };
 
+/* What times a file system's inodes can hold. */
+struct vtime_range {
+	s64 vr_min, vr_max;		/* seconds */
+	bool vr_whole;			/* and nothing but seconds */
+};
+
+/*
+ * The time nearest to *t that is in the range; NULL: of all times. Before a time is given to an
+ * inode, so that it reads the same after the next mount. The ends have no nanoseconds, as on Linux.
+ */
+static inline void vtime_fit(const struct vtime_range *vr, struct vtime *t)
+{
+	if (!vr)
+		return;
+	if (vr->vr_whole || t->sec <= vr->vr_min || t->sec >= vr->vr_max)
+		t->nsec = 0;
+	t->sec = clamp(t->sec, vr->vr_min, vr->vr_max);
+}
+
 struct vnode {
 	atomic_t v_ref;			/* [a] */
 	u32 v_mode;			/* [i] S_IFMT and permissions */

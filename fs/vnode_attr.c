@@ -19,6 +19,13 @@ void vtime_now(struct vtime *t)
 	t->nsec = now % NSEC_PER_SEC;
 }
 
+/* The time for vn's inode. */
+static void vnode_now(const struct vnode *vn, struct vtime *t)
+{
+	vtime_now(t);
+	vtime_fit(vn->v_sb->sb_times, t);
+}
+
 bool vnode_owner(const struct vnode *vn, const struct cred *cr)
 {
 	return cr->cr_fsuid == vn->v_uid || cred_privileged(cr);
@@ -55,7 +62,7 @@ void vnode_touch(struct vnode *vn, bool atime, bool mtime, bool ctime)
 {
 	struct vtime now;
 
-	vtime_now(&now);
+	vnode_now(vn, &now);
 	spin_lock(&vn->v_ilock);
 	if (atime)
 		vn->v_atime = now;
@@ -84,7 +91,7 @@ void vnode_accessed(struct vnode *vn, const struct mount *mnt)
 		return;
 	if ((mnt->mnt_flags & MS_NODIRATIME) && vnode_is_dir(vn))
 		return;
-	vtime_now(&now);
+	vnode_now(vn, &now);
 	if (!(mnt->mnt_flags & MS_STRICTATIME) &&
 	    vtime_after(&vn->v_atime, &vn->v_mtime) &&
 	    vtime_after(&vn->v_atime, &vn->v_ctime) &&
@@ -101,7 +108,7 @@ void vnode_setattr_generic(struct vnode *vn, const struct vattr *va)
 	struct vtime now;
 
 	KASSERT(rwlock_write_held(&vn->v_lock));
-	vtime_now(&now);
+	vnode_now(vn, &now);
 	if ((va->va_valid & ATTR_SIZE) && vnode_is_reg(vn)) {
 		vm_object_truncate(&vn->v_object, (u64)va->va_size);
 		vn->v_size = va->va_size;
@@ -113,12 +120,16 @@ void vnode_setattr_generic(struct vnode *vn, const struct vattr *va)
 		vn->v_uid = va->va_uid;
 	if (va->va_valid & ATTR_GID)
 		vn->v_gid = va->va_gid;
-	if (va->va_valid & ATTR_ATIME)
+	if (va->va_valid & ATTR_ATIME) {
 		vn->v_atime = va->va_atime;
-	if (va->va_valid & ATTR_MTIME)
+		vtime_fit(vn->v_sb->sb_times, &vn->v_atime);
+	}
+	if (va->va_valid & ATTR_MTIME) {
 		vn->v_mtime = va->va_mtime;
-	else if (va->va_valid & ATTR_SIZE)
+		vtime_fit(vn->v_sb->sb_times, &vn->v_mtime);
+	} else if (va->va_valid & ATTR_SIZE) {
 		vn->v_mtime = now;
+	}
 	vn->v_ctime = now;
 	spin_unlock(&vn->v_ilock);
 }

@@ -131,6 +131,8 @@ int ext2_sync(struct superblock *sb, bool wait);
 #define CREDITS_TRUNCATE 24
 
 /* inode.c */
+/* Times in inodes of 128 bytes, and in larger ones. */
+extern const struct vtime_range ext2_times_narrow, ext2_times_wide;
 int ext2_iget(struct superblock *sb, u32 ino, struct vnode **out);
 /* The same for the orphan list: no link is needed. */
 int ext2_iget_orphan(struct superblock *sb, u32 ino, struct vnode **out);

@@ -36,9 +36,17 @@
  * Seconds as a signed word, from 1901 to 2038. Inodes of 256 bytes have a word more: its two low
  * bits count how often 2^32 seconds were added since, and the rest are nanoseconds.
  */
+#define NARROW_MIN	(-(1l << 31))
+#define NARROW_MAX	((1l << 31) - 1)
+#define WIDE_MAX	(NARROW_MAX + (3l << 32))
+
+const struct vtime_range ext2_times_narrow = { NARROW_MIN, NARROW_MAX, true };
+const struct vtime_range ext2_times_wide = { NARROW_MIN, WIDE_MAX, false };
+
+/* The file system's range holds t; an inode with less room than others stores what is nearest. */
 static void time_store(u32 *word, u32 *extra, const struct vtime *t)
 {
-	*word = (u32)t->sec;
+	*word = (u32)(extra ? t->sec : clamp(t->sec, NARROW_MIN, NARROW_MAX));
 	if (extra)
 		*extra = t->nsec << 2 | (u32)((u64)(t->sec - (s32)t->sec) >> 32 & 3);
 }
@@ -375,6 +383,7 @@ int ext2_inode_fill(struct handle *h, struct vnode *dir, struct vnode *vn, u32 m
 	vn->v_nlink = 0;
 	vn->v_rdev = rdev;
 	vtime_now(&vn->v_btime);
+	vtime_fit(vn->v_sb->sb_times, &vn->v_btime);
 	vn->v_atime = vn->v_mtime = vn->v_ctime = vn->v_btime;
 	vnode_init_owner(vn, dir);
 	ei->ei_flags = einode_of(dir)->ei_flags & EXT2_FL_INHERITED;

@@ -130,6 +130,8 @@ int ext2_super_read(struct ext2 *fs)
 	fs->fs_ngroups = DIV_ROUND_UP(fs->fs_nblocks - fs->fs_first_block,
 				      s->s_blocks_per_group);
 	fs->fs_inode_size = s->s_rev_level ? s->s_inode_size : EXT2_GOOD_OLD_INODE_SIZE;
+	fs->fs_sb->sb_times = fs->fs_inode_size > EXT2_GOOD_OLD_INODE_SIZE ? &ext2_times_wide :
+			      &ext2_times_narrow;
 	fs->fs_first_ino = s->s_rev_level ? s->s_first_ino : 11;
 	fs->fs_ptrs = fs->fs_bsize / 4;
 	fs->fs_has_types = s->s_rev_level && (s->s_feature_incompat & EXT2_INCOMPAT_FILETYPE);

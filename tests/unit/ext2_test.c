@@ -382,6 +382,49 @@ static void test_errors(void)
 	}
 }
 
+static bool same_time(const struct vtime *a, const struct vtime *b)
+{
+	return a->sec == b->sec && a->nsec == b->nsec;
+}
+
+/* Times that the inode cannot hold become the nearest at once, not only with the next mount. */
+static void test_times(void)
+{
+	static const s64 secs[] = { -(1l << 40), -(1l << 31) - 1, -1, 1700000000, (1l << 31) - 1,
+				    1l << 31, 3l << 32, (1l << 34) - (1l << 31), 1l << 40 };
+	const s64 min = -(1l << 31);
+	struct vnode before, *vn;
+
+	begin();
+	CHECK_EQ(host_create(sb, "t", S_IFREG | 0644, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(secs); i++) {
+		bool wide = ext2_of(sb->sb_root)->fs_inode_size > 128;
+		s64 max = wide ? (1l << 34) + min - 1 : -min - 1, want = clamp(secs[i], min, max);
+		struct vattr va = {
+			.va_valid = ATTR_ATIME | ATTR_MTIME,
+			.va_atime = { secs[i], 5 }, .va_mtime = { secs[i], 999999999 },
+		};
+
+		CHECK_EQ(host_lookup(sb, "t", &vn), 0);
+		rwlock_write(&vn->v_lock);
+		CHECK_EQ(ext2_setattr(vn, &va), 0);
+		rwlock_write_unlock(&vn->v_lock);
+		before = *vn;
+		vnode_put(vn);
+		CHECK_EQ(before.v_mtime.sec, want);
+		CHECK_EQ(before.v_mtime.nsec, wide && want > min && want < max ? 999999999 : 0);
+		host_umount(sb);
+		CHECK_EQ(host_mount(0, &sb), 0);
+		CHECK_EQ(host_lookup(sb, "t", &vn), 0);
+		CHECK(same_time(&vn->v_atime, &before.v_atime));
+		CHECK(same_time(&vn->v_mtime, &before.v_mtime));
+		CHECK(same_time(&vn->v_ctime, &before.v_ctime));
+		CHECK(!wide || same_time(&vn->v_btime, &before.v_btime));
+		vnode_put(vn);
+	}
+	end();
+}
+
 static int mount_with(const char *data, unsigned long flags)
 {
 	int err;
@@ -723,6 +766,7 @@ int main(void)
 	run(test_orphan, "orphan");
 	run(test_holes, "holes");
 	run(test_punch, "holes are made");
+	run(test_times, "times");
 	run(test_options, "options");
 	run(test_recovery, "recovery");
 	run(test_logged_geometry, "geometry from the journal");

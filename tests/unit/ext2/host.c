@@ -850,6 +850,7 @@ void vnode_touch(struct vnode *vn, bool atime, bool mtime, bool ctime)
 	struct vtime now;
 
 	vtime_now(&now);
+	vtime_fit(vn->v_sb->sb_times, &now);
 	if (atime)
 		vn->v_atime = now;
 	if (mtime)
@@ -878,6 +879,14 @@ void vnode_setattr_generic(struct vnode *vn, const struct vattr *va)
 {
 	if (va->va_valid & ATTR_MODE)
 		vn->v_mode = (vn->v_mode & S_IFMT) | (va->va_mode & 07777);
+	if (va->va_valid & ATTR_ATIME) {
+		vn->v_atime = va->va_atime;
+		vtime_fit(vn->v_sb->sb_times, &vn->v_atime);
+	}
+	if (va->va_valid & ATTR_MTIME) {
+		vn->v_mtime = va->va_mtime;
+		vtime_fit(vn->v_sb->sb_times, &vn->v_mtime);
+	}
 	vnode_touch(vn, false, false, true);
 }
 
