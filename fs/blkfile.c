@@ -22,6 +22,7 @@
 #include "fs/writeback.h"
 #include "kernel/core/thread.h"
 #include "kernel/lib/errseq.h"
+#include "kernel/lib/string.h"
 #include "mm/uaccess.h"
 
 #define ZERO_SEGS	32		/* of one write of zeros */
@@ -187,6 +188,35 @@ static int discard_some(struct blkdev *bd, u64 start, u64 *bytes)
 	return blk_submit_wait(&b);
 }
 
+/*
+ * What is in memory of bytes [from, to), which are zeros on disk now. In place: mappings and
+ * buffers hold these pages and go on with them. The object is frozen and has been written back.
+ */
+static int zero_cached(struct vm_object *vo, u64 from, u64 to)
+{
+	u64 index = from >> PAGE_SHIFT, end = DIV_ROUND_UP(to, PAGE_SIZE);
+
+	for (;; index++) {
+		u64 first, last;
+		struct page *pg;
+		int err;
+
+		spin_lock(&vo->vo_lock);
+		index = vm_object_next_locked(vo, index, end);
+		spin_unlock(&vo->vo_lock);
+		if (index >= end)
+			return 0;
+		/* Waits for a page that is being read. */
+		err = vm_object_getpage(vo, index, &pg);
+		if (err)
+			return err;
+		first = max(from, index << PAGE_SHIFT);
+		last = min(to, (index + 1) << PAGE_SHIFT);
+		memset((u8 *)page_to_virt(pg) + first % PAGE_SIZE, 0, last - first);
+		page_put(pg);
+	}
+}
+
 /* The next sectors of a range overwritten with zeros: all pieces of the bio are the zero page. */
 static int zero_some(struct blkdev *bd, u64 start, u64 *bytes)
 {
@@ -195,6 +225,7 @@ static int zero_some(struct blkdev *bd, u64 start, u64 *bytes)
 		.b_dev = bd, .b_op = BIO_WRITE, .b_flags = BIO_SYNC, .b_segs = segs,
 		.b_sector = start >> SECTOR_SHIFT,
 	};
+	int err;
 
 	while (b.b_bytes < *bytes && b.b_nsegs < min_t(u32, ZERO_SEGS, bd->bd_max_segs)) {
 		u32 len = (u32)min(*bytes - b.b_bytes, PAGE_SIZE);
@@ -203,10 +234,14 @@ static int zero_some(struct blkdev *bd, u64 start, u64 *bytes)
 		b.b_bytes += len;
 	}
 	*bytes = b.b_bytes;
-	return blk_submit_wait(&b);
+	err = blk_submit_wait(&b);
+	return err ? err : zero_cached(&bd->bd_vnode->v_object, start, start + b.b_bytes);
 }
 
-/* BLKDISCARD, BLKZEROOUT: a range of bytes, past the page cache. */
+/*
+ * BLKDISCARD, BLKZEROOUT: a range of bytes, past the page cache. What nobody holds leaves that
+ * afterwards; meanwhile no mapping makes a page dirty, whose write would come too late.
+ */
 static int change_range(struct file *f, void __user *arg,
 			int (*some)(struct blkdev *bd, u64 start, u64 *bytes))
 {
@@ -223,6 +258,7 @@ static int change_range(struct file *f, void __user *arg,
 	    range[0] > size - range[1])
 		return -EINVAL;
 	rwlock_write(&vn->v_lock);
+	vm_object_freeze(&vn->v_object);
 	vm_object_writeback(&vn->v_object, range[0] >> PAGE_SHIFT,
 			    (range[0] + range[1]) >> PAGE_SHIFT);
 	for (; range[1] && !err; range[0] += n, range[1] -= n) {
@@ -233,6 +269,7 @@ static int change_range(struct file *f, void __user *arg,
 		if (!err && atomic_read(&((struct thread *)current)->t_work) & TW_EXIT)
 			err = -EINTR;
 	}
+	vm_object_thaw(&vn->v_object);
 	rwlock_write_unlock(&vn->v_lock);
 	return err;
 }

@@ -131,6 +131,33 @@ static void zeroes(void)
 	close(fd);
 }
 
+/* And what is in memory of it and held there, by a mapping that has been read or stored to. */
+static void zeroes_below_a_mapping(void)
+{
+	int fd = open_disk(O_RDWR);
+	uint64_t range[2] = { 6 * MIB + 512, 4 * PAGE };
+	char *m = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 6 * MIB);
+	char *p = aligned(8 * PAGE);
+
+	CHECK(m != MAP_FAILED);
+	memset(p, 'z', 8 * PAGE);
+	CHECK_EQ(pwrite(fd, p, 8 * PAGE, 6 * MIB), 8 * PAGE);
+	OK(fsync(fd));
+	for (size_t i = 0; i < 8; i++)
+		CHECK_EQ(m[i * PAGE], 'z');
+	memset(m + 2 * PAGE, 'y', PAGE);
+	OK(ioctl(fd, BLKZEROOUT, range));
+	memset(p + 512, 0, 4 * PAGE);
+	CHECK(!memcmp(m, p, 8 * PAGE));
+	on_disk(6 * MIB, p, 8 * PAGE);
+	m[3 * PAGE] = p[3 * PAGE] = 'x';
+	OK(msync(m, 8 * PAGE, MS_SYNC));
+	on_disk(6 * MIB, p, 8 * PAGE);
+	OK(munmap(m, 8 * PAGE));
+	free(p);
+	close(fd);
+}
+
 static void read_ahead_size(void)
 {
 	int fd = open_disk(O_RDONLY);
@@ -454,6 +481,7 @@ static void failing_requests(void)
 static const struct tap_case cases[] = {
 	{ "sizes", sizes, 0 },
 	{ "zeroes", zeroes, 0 },
+	{ "zeroes_below_a_mapping", zeroes_below_a_mapping, 0 },
 	{ "read_ahead_size", read_ahead_size, 0 },
 	{ "ends", ends, 0 },
 	{ "pieces", pieces, 0 },
