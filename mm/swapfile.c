@@ -217,14 +217,16 @@ static int close_area(struct swap_area *sa)
 	int err = 0;
 
 	set_open(sa, false);
+	/* Slots that are kept for pages in memory need no room. */
+	swap_drop_kept();
 	if (!room_for(sa))
 		err = -ENOMEM;
 	for (unsigned int round = 0; !err && READ_ONCE(sa->sa_used); round++) {
-		swap_drop_kept();
 		if (round == ROUNDS_MAX)
 			err = -EBUSY;
 		else
 			err = empty_area((unsigned int)(sa - swap_areas));
+		swap_drop_kept();
 		if (round)
 			thread_pause(NSEC_PER_MSEC);
 	}
