@@ -125,7 +125,7 @@ static inline void entry_page_put(struct page *pg)
 
 /* What a dying address space has lost: vm_rss and vm_swapped change under vm_ptlock only. */
 struct zapped {
-	void (*z_put)(struct page *);	/* entry_page_put(), or page_put() where that will do */
+	void (*z_put)(struct page *);	/* swap_page_put(), or page_put() where that will do */
 	s64 z_pages;
 	u64 z_swapped;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Swap areas, their slots, and the swap cache. pageout.c decides what goes out, fault.c and
- * object.c ask for it again; swapoff.c empties an area.
+ * object.c ask for it again; swapfile.c opens and closes areas.
  *
  * A page table's way through a slot, and the page's:
  *
@@ -19,7 +19,8 @@
  *     and one reference for that; 0: none.
  *  3. A page in the cache that is not busy is up to date, and is mapped copy-on-write only:
  *     nobody writes to it. PG_DIRTY: it could not be written. It has a count above 0, or
- *     is mapped (kept).
+ *     is mapped (kept); or neither, until shrink() comes by, when the last mapping was let go by
+ *     one who had looked for PG_SWAP before the page came here (entry_page_put(), z_put).
  *  4. A slot is free when both are 0.
  *
  * Locks: swap_lock (spin), inside of vm_ptlock and vo_lock. No lock during I/O: PG_BUSY.

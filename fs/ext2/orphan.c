@@ -14,7 +14,7 @@
 #include "fs/ext2/ext2.h"
 #include "kernel/core/printk.h"
 
-/* fs_alloc_lock held. Idempotent. */
+/* Idempotent. Takes fs_alloc_lock. */
 int ext2_orphan_add(struct handle *h, struct vnode *vn)
 {
 	struct ext2 *fs = ext2_of(vn);
