@@ -8,8 +8,8 @@
  *	         ^-- each bio for itself, when a merged request failed-+
  *
  * Elevator: two classes, each sorted by sector and by age. Reads - who reads ahead soon waits -
- * and writes that somebody waits for go before write-back. Inside a class requests go in one direction of
- * sectors, from the end of the last one on, unless the oldest has waited too long.
+ * and writes that somebody waits for go before write-back. Inside a class requests go in one
+ * direction of sectors, from the end of the last one on, unless the oldest has waited too long.
  *
  * Flushes: one at a time for a disk. Bios that want one while it runs share the next: what
  * completed before they came is on the medium when that one is through. A write with

@@ -273,7 +273,9 @@ static void dentry_unlink_locked(struct dentry *d)
 	list_del(&d->d_lru);
 }
 
-/* What is known to be missing in a directory that is no more must not keep it: its space is free. */
+/*
+ * What is known to be missing in a directory that is no more must not keep it: its space is free.
+ */
 static void forget_children(struct dentry *d)
 {
 	struct dentry *child;

@@ -4,8 +4,8 @@
  * by DMA between the disk and the pages of the object.
  *
  * Pages in one run of blocks make one bio; its interrupt answers them all (vm_page_answer) and
- * wakes whom that concerns. A page that is not in one run - blocks smaller than pages, scattered, or
- * a hole among them - is read or written piece by piece, and waited for. Holes read as zeros and
+ * wakes whom that concerns. A page that is not in one run - blocks smaller than pages, scattered,
+ * or a hole among them - is read or written piece by piece, and waited for. Holes read as zeros and
  * are not written: before a page is changed its blocks are allocated (vp_make_writable). What lies
  * behind the end of the file reads as zeros and is not written.
  *

@@ -7,7 +7,7 @@
  *
  * To swap and back:
  *
- *	in vo_pages --BUSY, written--> slot in vo_swap --getpage: BUSY in vo_pages, read--> in vo_pages
+ *	in vo_pages --BUSY, written--> slot in vo_swap --getpage: BUSY, read--> in vo_pages
  *	        ^----- somebody has looked it up meanwhile: stays
  *
  * Locks: vo_lock, and vm_ptlock of the spaces that map a page. None during I/O: PG_BUSY.
@@ -27,7 +27,7 @@ struct objscan {
 	struct vm_object *os_vo;	/* pinned */
 	unsigned long os_want, os_budget, os_freed;
 	bool os_write;
-	unsigned int os_ncold;		/* pages that are cold and the only copy: busy, referenced */
+	unsigned int os_ncold;		/* cold pages that are the only copy: busy, referenced */
 	struct page *os_cold[SWAP_CLUSTER];
 	u64 os_dirty;			/* the first dirty page of a file found, ~0: none */
 };

@@ -10,8 +10,9 @@
  * are taken from vo_dirty, so that the next store is noticed.
  *
  * Why no store is lost. Stores through a mapping: the entry is made writable first, the page
- * marked dirty afterwards (fault.c); here PG_DIRTY is cleared first, the entry protected afterwards.
- * So whoever comes second sees the other's work, or the page stays dirty once too often.
+ * marked dirty afterwards (fault.c); here PG_DIRTY is cleared first, the entry protected
+ * afterwards. So whoever comes second sees the other's work, or the page stays dirty once too
+ * often.
  *
  * Invariants: 1. PG_DIRTY pages of an object with vp_write are on vo_dirty, or busy on vo_writing;
  * 2. pages on vo_dirty are not busy; 3. vo_ndirty counts vo_dirty.

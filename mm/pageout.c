@@ -15,8 +15,8 @@
  * Every entry of a private page is made with PTE_D, so that only MADV_FREE clears it, and the
  * CPU sets it again on a write.
  *
- * Locks: vm_lock for writing; the clock takes it only if it can be had at once: so no fault is under way in the
- * space, and whoever reclaims may hold any lock, this one, too. vm_ptlock within.
+ * Locks: vm_lock for writing; the clock takes it only if it can be had at once: so no fault is
+ * under way in the space, and whoever reclaims may hold any lock, this one, too. vm_ptlock within.
  * None during I/O.
  */
 #include <kassert.h>
@@ -152,7 +152,8 @@ static void scan_locked(struct pageout *po, vaddr_t *at, vaddr_t end)
 	unsigned int freed = 0;
 	struct vmarea *a;
 
-	for (a = vm_find(vm, *at); po->po_budget && !po->po_full && a && a->va_start < end; a = vm_next(a)) {
+	for (a = vm_find(vm, *at); po->po_budget && !po->po_full && a && a->va_start < end;
+	     a = vm_next(a)) {
 		*at = max(*at, a->va_start);
 		if (may_page_out(a))
 			*at = scan_range(po, *at, min(end, a->va_end));

@@ -77,7 +77,8 @@ void vm_object_start_read(struct vm_object *vo, u64 first, u64 n)
 		return;
 	while (first < last) {
 		unsigned int got = 0;
-		unsigned int want = missing(vo, &first, (unsigned int)min(last - first, (u64)BATCH));
+		unsigned int want = missing(vo, &first,
+					    (unsigned int)min(last - first, (u64)BATCH));
 
 		if (!want)
 			continue;

@@ -8,7 +8,8 @@
  *
  * Entries are read and written whole. A and D are set when an entry is made; the CPU sets them
  * again after reclaim or MADV_FREE has cleared them. A plain store may lose an A, which is no
- * harm; a D that is missing (MADV_FREE) may come while the CPU has the right to write: pte_sealed().
+ * harm; a D that is missing (MADV_FREE) may come while the CPU has the right to write:
+ * pte_sealed().
  *
  * Locks: vm_ptlock, taken here.
  */
