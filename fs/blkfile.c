@@ -318,7 +318,9 @@ static long bdev_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 	case BLKROGET:
 		return put_user_u32(p, bd->bd_readonly);
 	case BLKDISCARD:
-		return bd->bd_can_discard ? change_range(f, p, discard_some) : -EOPNOTSUPP;
+		if (file_writable(f) && !bd->bd_can_discard)
+			return -EOPNOTSUPP;
+		return change_range(f, p, discard_some);
 	case BLKZEROOUT:
 		return change_range(f, p, zero_some);
 	case BLKFLSBUF:

@@ -30,6 +30,7 @@
 #define BLKRASET	_IO(0x12, 98)
 #define BLKRAGET	_IO(0x12, 99)
 #define BLKSSZGET	_IO(0x12, 104)
+#define BLKDISCARD	_IO(0x12, 119)
 #define BLKZEROOUT	_IO(0x12, 127)
 #define BLKGETSIZE64	_IOR(0x12, 114, size_t)
 
@@ -128,6 +129,8 @@ static void zeroes(void)
 	fd = open_disk(O_RDONLY);
 	range[0] = 0;
 	CHECK_ERR(ioctl(fd, BLKZEROOUT, range), EBADF);
+	/* Before it is asked whether the disk can do that. */
+	CHECK_ERR(ioctl(fd, BLKDISCARD, range), EBADF);
 	close(fd);
 }
 
