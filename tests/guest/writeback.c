@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * writeback.c - what is stored in a mapping reaches the disk, by all that writes it back, and
- * when there is no memory for that, which needs fault injection (/proc/self/task/TID/fail-nth).
+ * when there is no memory for that, which needs fault injection (/proc/self/task/TID/fail-nth);
+ * and files' times come back as they were shown.
  * All needs a disk of at least 8 MiB that may be written over: $TEST_DISK, or /dev/ram0 on Cutaway
  * (kernel word ramdisk=16); else it is skipped.
  */
@@ -229,6 +230,36 @@ static void by_all_ways(void)
 	CHECK(on_disk("word by close"));
 }
 
+/* A time that an inode cannot hold becomes one that it can at once, not when it is read back. */
+static void times_come_back(void)
+{
+	static const time_t secs[] = { -(1L << 33), -1, 1700000000, 1L << 31, 1L << 36 };
+	struct stat was, is;
+	int fd;
+
+	make_fs();
+	fd = OK(open("mnt/f", O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+	for (size_t i = 0; i < sizeof(secs) / sizeof(secs[0]); i++) {
+		struct timespec t[2] = { { secs[i], 1 }, { secs[i], 999999999 } };
+
+		OK(futimens(fd, t));
+		OK(fstat(fd, &was));
+		close(fd);
+		OK(umount("mnt"));
+		OK(mount(disk(), "mnt", "ext2", 0, NULL));
+		fd = OK(open("mnt/f", O_RDWR | O_CLOEXEC));
+		OK(fstat(fd, &is));
+		CHECK_EQ(is.st_atim.tv_sec, was.st_atim.tv_sec);
+		CHECK_EQ(is.st_mtim.tv_sec, was.st_mtim.tv_sec);
+		CHECK_EQ(is.st_ctim.tv_sec, was.st_ctim.tv_sec);
+		CHECK_EQ(is.st_mtim.tv_nsec, was.st_mtim.tv_nsec);
+		CHECK_EQ(is.st_ctim.tv_nsec, was.st_ctim.tv_nsec);
+	}
+	CHECK(is.st_mtim.tv_sec > 1L << 30 && is.st_mtim.tv_sec < 1L << 34);
+	close(fd);
+	OK(umount("mnt"));
+}
+
 /* ---- without memory ---- */
 
 static void fsync_tries_again(void)
@@ -243,6 +274,7 @@ static void msync_tries_again(void)
 
 static const struct tap_case cases[] = {
 	{ "by_all_ways", by_all_ways, 0 },
+	{ "times_come_back", times_come_back, 0 },
 	{ "fsync_tries_again", fsync_tries_again, 60 },
 	{ "msync_tries_again", msync_tries_again, 60 },
 };
