@@ -40,6 +40,7 @@ COMMANDS = ["ct-" + each for each in
 MOMENTS = (
     (), "ct-ps", r"^This CPU has no page tables yet",
     ("break kmain", "continue"), "ct-buddy", r"page_init\(\) has not run",
+    (), "ct-ps", r"page_init\(\) has not run\n.* WHERE\n\Z",
     ("break slab_init", "continue"), "ct-buddy", r"^ +10 +4096 KiB +\d+",
     ("break sched_init", "continue"), "ct-runq", r"^CPU 0: ",
     # Out of the timer's interrupt into nowhere.
@@ -76,6 +77,56 @@ def answers(report):
                    kernel="debug/cutaway.elf")
     report.check("another kernel than its symbols", "runs another kernel" in
                  "".join(said))
+
+
+# What GDB shows of where it is; ct-bt of others must change none of it.
+LOOK = ["backtrace 3", "frame", "thread", "info symbol &shared", "info symbol main"]
+OTHERS = ["ct-bt 1", "ct-bt 2", "ct-bt 2 full"]
+# Stops in the kernel, in user code, in the kernel with the caller's frame selected,
+# in a fault, where ct-fault finds its variable after ct-bt, and there with the
+# program's frame selected.
+STOPS = (["ct-exec cowdemo"], ["ct-break main", "continue"],
+         ["ct-fault cowdemo", "up"],
+         ["finish", "ct-bt 2", "ct-fault cowdemo cow at &shared"], ["up 3"])
+
+
+def backtraces(report):
+    """ct-bt of threads that sleep leaves GDB as it was, on one and two CPUs."""
+    for cpus in "1", "2":
+        words, looks = [], []
+        for way in STOPS:
+            looks.append(len(words) + len(way))
+            words += [*way, *LOOK]
+            for other in OTHERS:
+                words += [other, *LOOK]
+        words += ["ct-bt 4", "thread " + cpus, "ct-bt 4", "thread"]
+        said = gdbtest.session(report, ["/bin/sh", "-c", "cowdemo; true"], words,
+                               ("--smp", cpus))
+        if len(said) < len(words):
+            report.failed(f"{cpus} CPUs", f"GDB ended after {len(said)} commands")
+            continue
+        for start in looks:
+            before = said[start:start + len(LOOK)]
+            for number, other in enumerate(OTHERS, 1):
+                at = start + number * (len(LOOK) + 1)
+                name = f"{cpus} CPUs, {words[start - 1]}, {other}"
+                now = said[at:at + len(LOOK)]
+                if now == before:
+                    report.passed(f"{name}: nothing has changed")
+                else:
+                    report.failed(f"{name}: nothing has changed",
+                                  f"before: {before}\nafter: {now}")
+                gdbtest.expect(report, name, said[at - 1], r"^#1 ", r"^#2 ")
+            gdbtest.expect(report, "the program's symbols", "".join(before[-2:]),
+                           r"^shared in", r"^main in section .text of .*/cowdemo")
+        fault = said[words.index("ct-fault cowdemo cow at &shared")]
+        gdbtest.expect(report, f"{cpus} CPUs: the fault", fault,
+                       r"^Page fault: cowdemo", r"case +cow")
+        for text in said[-4], said[-2]:
+            gdbtest.expect(report, f"{cpus} CPUs: who runs", text, r"page_fault ",
+                           r"write_and_show .*user/cowdemo.c", r"in main ")
+        gdbtest.expect(report, f"{cpus} CPUs: the CPU", said[-1],
+                       rf"Current thread is {cpus} ")
 
 
 # Two that sleep are made to wait for each other's address space; then somebody has

@@ -16,7 +16,7 @@ JOURNEY = (
     "backtrace", "ct-goto $before",     # the first instruction of page_fault()
     "backtrace 1", "ct-back 100",   # out of the fault, into the program
     "continue", "info registers cs", "ct-fault faults cow", "ct-back 0",
-    "finish")
+    "finish", "kill")           # GDB ends without a complaint after that
 
 
 def replay(report):

@@ -759,6 +759,7 @@ SUITES = (
           gdbtest.commands),
     Suite("gdb-answers", "ct-* with wrong arguments and at unusual moments",
           gdbodd.answers),
+    Suite("gdb-backtrace", "ct-bt leaves GDB as it was", gdbodd.backtraces),
     Suite("gdb-dynamic", "symbols of position-independent programs and libraries",
           gdbtest.dynamic),
     Suite("gdb-locks", "ct-locks on a kernel in a deadlock", gdbodd.deadlocks),

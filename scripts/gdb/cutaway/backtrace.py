@@ -4,8 +4,11 @@
 A sleeping thread's registers are on its stack, where switch_stacks() has pushed
 them. An unwinder tells GDB that frame 0, which is the CPU's, was called from
 there. So GDB's own machinery shows the frames, with arguments and locals, and
-neither memory nor a register is changed.
+neither memory nor a register is changed. When they are shown GDB forgets them: its
+frames, its selection and the symbols it knows are again those of the CPU.
 """
+
+import contextlib
 
 import gdb
 import gdb.unwinder
@@ -27,7 +30,7 @@ class Identity:
 
 
 class SleeperUnwinder(gdb.unwinder.Unwinder):
-    """Puts a sleeping thread's frames behind frame 0, while it is given one."""
+    """Puts a sleeping thread's frames behind frame 0, while there is one."""
 
     def __init__(self):
         super().__init__("cutaway sleeper")
@@ -51,82 +54,85 @@ class SleeperUnwinder(gdb.unwinder.Unwinder):
         except kernel.UNREADABLE:
             return None
 
-    def show(self, stack):
+    @contextlib.contextmanager
+    def unwinding(self, stack):
+        """Meanwhile GDB's frames 1, 2 ... are those of that stack."""
+        newest = gdb.newest_frame()
+        newest.select()
+        self.cpu_stack = int(newest.read_register("rsp"))
+        self.stack = stack
         gdb.invalidate_cached_frames()
-        self.stack = None
-        if stack is not None:
-            newest = gdb.newest_frame()
-            self.cpu_stack = int(newest.read_register("rsp"))
+        try:
+            yield
+        finally:
+            self.stack = None
             gdb.invalidate_cached_frames()
-            self.stack = stack
-        gdb.execute("frame 0", to_string=True)
 
 
 sleeper = SleeperUnwinder()
 gdb.unwinder.register_unwinder(None, sleeper, replace=True)
 
 
-def forget(_event=None):
-    if sleeper.stack is not None:
-        sleeper.stack = None
-        gdb.invalidate_cached_frames()
-
-
-gdb.events.cont.connect(forget)
-
-
-@command("ct-bt", "[PID]")
+@command("ct-bt", "[PID] [full]")
 def ct_bt(words):
     """The backtrace of a thread, sleeping or running, by its number.
 
-    A sleeping thread's frames stay GDB's frames 1, 2 ... until the machine goes
-    on, so that frame 3 and info locals work. ct-bt without a number returns to the
-    CPU. A process number means its first thread; ct-ps lists them. Where user code
-    called the kernel, the frames go on into the program.
-    Example:
-      ct-bt 2             where process 2 sleeps; then frame 4, info locals
+    With full, each function's local variables, too. A process number means its first
+    thread; ct-ps lists them. The last line says where user code called the kernel.
+    GDB goes on looking at what it looked at before: backtrace is the CPU's, and so is
+    ct-bt without a number.
+    Examples:
+      ct-bt 2             where process 2 sleeps
+      ct-bt 2 full        and with what in its variables
     """
+    full = " full" if words[-1:] == ["full"] else ""
+    if full:
+        words.pop()
     if not words:
-        sleeper.show(None)
-        gdb.execute("backtrace")
+        gdb.execute("backtrace" + full)
         return
     thread = processes.find_thread(number(words[0]))
+    with machine.selection_kept():
+        show(thread, full)
+
+
+def show(thread, full):
     owner = thread["t_proc"].dereference()
     state = kernel.enum_word(thread["t_state"])
     where = processes.running().get(int(thread.address))
     print(f"{processes.thread_label(thread)} of {processes.label(owner)}: "
           f"{state}{'' if where is None else f', on CPU {where}'}")
     if where is not None:
-        show_running(where)
+        show_running(where, full)
     elif state == "dead":
         print("  it will never run again, and its stack is not its own")
     else:
-        show_sleeping(thread)
+        show_sleeping(thread, full)
 
 
-def show_running(cpu):
+def show_running(cpu, full):
     """Its frames are those of a CPU; GDB calls CPUs threads."""
-    sleeper.show(None)
     for each in gdb.selected_inferior().threads():
         each.switch()
         if machine.this_cpu() == cpu:
-            gdb.execute("backtrace")
+            with programs.symbols_of(processes.current_process()):
+                gdb.execute("backtrace" + full)
             return
 
 
-def show_sleeping(thread):
+def show_sleeping(thread, full):
     stack = int(thread["t_arch"]["at_rsp"])
     low, top = int(thread["t_kstack"]), int(thread["t_arch"]["at_kstack_top"])
     if not low <= stack < top:
         kernel.warn(f"its stack pointer {stack:#x} is not in its stack "
                     f"({low:#x}-{top:#x})")
-    sleeper.show(stack)
-    text = safely(lambda: gdb.execute("backtrace", to_string=True), "")
-    frames = [line for line in text.splitlines() if not line.startswith("#0 ")]
-    if len(frames) > 1:
-        show_frames(frames, thread)
+    with sleeper.unwinding(stack):
+        # Frame 0 may be a program's main, where GDB would stop.
+        text = safely(lambda: gdb.execute("with backtrace past-main on -- "
+                                          "backtrace" + full, to_string=True), "")
+    if "\n#2 " in text:         # frame 0 is the CPU's, with its variables
+        show_frames(text[text.index("\n#1 ") + 1:].splitlines(), thread)
         return
-    sleeper.show(None)
     kernel.warn("GDB cannot unwind it; by frame pointers:")
     for depth, pc in enumerate(processes.saved_frames(thread), 1):
         print(f"#{depth:<2} {pc:#x} in {kernel.function_at(pc)} "
@@ -142,8 +148,8 @@ def show_frames(frames, thread):
                                   kernel.type_of("struct trapframe").sizeof,
                                   "struct trapframe")
             pc = int(registers["tf_rip"])
-            safely(lambda: programs.follow(thread["t_proc"].dereference()))
-            print(f"    called from user mode, {kernel.function_at(pc)} "
-                  f"({pc:#x}) {safely(lambda: kernel.place_of(pc), '')}")
+            with programs.symbols_of(thread["t_proc"].dereference()):
+                print(f"    called from user mode, {kernel.function_at(pc)} "
+                      f"({pc:#x}) {safely(lambda: kernel.place_of(pc), '')}")
             return
         print(line)

@@ -191,17 +191,16 @@ def show_circles(found):
 
 def show_spinning():
     """CPUs that wait for a spin lock, by their innermost frames."""
-    selected = gdb.selected_thread()
-    for cpu in gdb.selected_inferior().threads():
-        cpu.switch()
-        frame = gdb.newest_frame()
-        if frame.name() == "spin_lock_contended":
-            name = safely(lambda frame=frame: gdb.format_address(
-                int(frame.read_var("l"))).partition(" ")[2], "")
-            caller = frame.older().name() if frame.older() else "?"
-            print(f"  CPU {machine.this_cpu()} spins for a lock "
-                  f"{name or '(on the heap)'} in {caller}()")
-    selected.switch()
+    with machine.selection_kept():
+        for cpu in gdb.selected_inferior().threads():
+            cpu.switch()
+            frame = gdb.newest_frame()
+            if frame.name() == "spin_lock_contended":
+                name = safely(lambda frame=frame: gdb.format_address(
+                    int(frame.read_var("l"))).partition(" ")[2], "")
+                caller = frame.older().name() if frame.older() else "?"
+                print(f"  CPU {machine.this_cpu()} spins for a lock "
+                      f"{name or '(on the heap)'} in {caller}()")
 
 
 def show_orders():

@@ -2,6 +2,8 @@
 """The machine that the kernel runs on: is there one, does it run this kernel, and
 which CPU is which."""
 
+import contextlib
+
 import gdb
 
 from cutaway import kernel
@@ -91,6 +93,20 @@ def this_cpu():
                 return cpu
     thread = gdb.selected_thread()
     return thread.num - 1 if thread else 0
+
+
+@contextlib.contextmanager
+def selection_kept():
+    """Afterwards GDB looks at the CPU and the frame that it looks at now."""
+    cpu = gdb.selected_thread()
+    frame = kernel.safely(gdb.selected_frame, None)
+    try:
+        yield
+    finally:
+        gdb.invalidate_cached_frames()
+        cpu.switch()
+        if frame is not None and frame.is_valid():
+            frame.select()
 
 
 def current(cpu=None):

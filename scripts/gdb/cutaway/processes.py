@@ -153,8 +153,8 @@ def show_process(owner, now, here):
     for thread in threads(owner):
         shown = True
         show_thread(pid, above, thread, now, here)
-    if not shown:
-        state = kernel.enum_word(owner["p_state"])
+    state = kernel.enum_word(owner["p_state"])
+    if not shown and state != "embryo":     # proc0, before proc_init()
         print(f"  {pid:>5} {above:>6} {'-':>6} {state:<10} {'':<4}"
               f"{safely(lambda: kernel.text(owner['p_name'])):<16}")
 

@@ -7,6 +7,7 @@ libraries, and where they lie, is taken from its areas: so position-independent
 programs are found wherever they are, and libraries as soon as ld.so has them.
 """
 
+import contextlib
 import os
 import struct
 
@@ -113,7 +114,11 @@ def wanted(owner):
 
 def follow(owner):
     """Makes the symbols that GDB knows those of what the process has mapped."""
-    now = wanted(owner)
+    load(wanted(owner))
+
+
+def load(now):
+    """Makes the symbols that GDB knows those of {file: bias}."""
     for file in [each for each in loaded if loaded[each] != now.get(each)]:
         del loaded[file]
         gdb.execute(f"remove-symbol-file {file}", to_string=True)
@@ -121,6 +126,20 @@ def follow(owner):
         if file not in loaded:
             gdb.execute(f"add-symbol-file {file} -o {bias:#x}", to_string=True)
             loaded[file] = bias
+
+
+@contextlib.contextmanager
+def symbols_of(owner):
+    """Meanwhile GDB knows the symbols of that process, and then again those that it
+    knew before."""
+    before = dict(loaded)
+    try:
+        with contextlib.suppress(*kernel.UNREADABLE, OSError, gdb.GdbError):
+            if int(owner["p_vm"]):
+                follow(owner)
+        yield
+    finally:
+        load(before)
 
 
 def follow_current():

@@ -72,7 +72,9 @@ class Machine:
     @classmethod
     def stop(cls):
         if cls.process:
-            gdb.execute("disconnect", to_string=True)
+            # After `kill` there is no connection to end.
+            if gdb.selected_inferior().connection is not None:
+                gdb.execute("disconnect", to_string=True)
             # scripts/run ends its QEMU, before it ends.
             cls.process.terminate()
             cls.process.wait()
