@@ -74,13 +74,14 @@ struct fault {
 	vaddr_t f_va;			/* of the page */
 	unsigned int f_access;		/* VNF_* */
 	struct vmarea *f_area;		/* vm_lock held */
-	struct vm_object *f_object;	/* for FAULT_IO: a reference */
+	struct vm_object *f_object;	/* for FAULT_IO: a reference, */
+	bool f_announce;		/* and the pager is to be told of a write */
 	u64 f_index;			/* page in the object */
 	u64 f_swap;			/* for FAULT_SWAPIN */
 	unsigned int f_round;		/* how often FAULT_MEMORY */
 	struct page *f_page;		/* brought in for us; held until we are through */
 	bool f_major;			/* there was I/O */
-	bool f_announced;		/* pager knows that f_page will be written, */
+	struct vm_object *f_announced;	/* its pager knows that f_page will be written: a reference */
 	u64 f_end;			/* up to this byte of the object */
 };
 
@@ -201,7 +202,7 @@ static int need_io(struct fault *f)
 {
 	vm_object_get(f->f_area->va_object);
 	f->f_object = f->f_area->va_object;
-	f->f_announced = f->f_access & VF_WRITE && f->f_area->va_flags & VA_SHARED;
+	f->f_announce = f->f_access & VF_WRITE && f->f_area->va_flags & VA_SHARED;
 	return FAULT_IO;
 }
 
@@ -247,7 +248,7 @@ static int fault_shared_write(struct fault *f, pte_t *pte, struct page *pg)
 	bool spare = true, fits;
 
 	if (!vm_object_memory_only(vo)) {
-		if (!f->f_announced || f->f_page != pg) {
+		if (f->f_announced != vo || f->f_page != pg) {
 			page_put(pg);
 			return need_io(f);
 		}
@@ -486,7 +487,23 @@ static int announce(struct fault *f)
 	return vo->vo_pager->vp_make_writable(vo, from, f->f_end);
 }
 
-/* Have the page brought in and, for a shared write, the pager told. No locks held. */
+/* The page is mapped and dirty, or the next try announces it anew. No locks held. */
+static void end_announce(struct fault *f)
+{
+	struct vm_object *vo = f->f_announced;
+
+	if (!vo)
+		return;
+	f->f_announced = NULL;
+	vm_object_end_announce(vo);
+	vm_object_put(vo);
+}
+
+/*
+ * Have the page brought in and, for a shared write, the pager told. No locks held. The
+ * announcement then lasts over the next try: what the pager has given the page could be taken
+ * away before it is mapped and marked dirty, and nobody would know that the store needs it.
+ */
 static int bring_in(struct fault *f)
 {
 	struct vm_object *vo = f->f_object;
@@ -497,14 +514,17 @@ static int bring_in(struct fault *f)
 	f->f_page = NULL;
 	vm_readaround(vo, f->f_index);
 	f->f_major |= vo->vo_pager && vo->vo_pager->vp_write;
-	if (f->f_announced)
+	if (f->f_announce) {
 		vm_object_begin_announce(vo);
+		f->f_announced = vo;
+	}
 	err = vm_object_getpage(vo, f->f_index, &f->f_page);
 	if (!err && f->f_announced)
 		err = announce(f);
-	if (f->f_announced)
-		vm_object_end_announce(vo);
-	vm_object_put(vo);
+	if (!f->f_announced)
+		vm_object_put(vo);
+	else if (err)
+		end_announce(f);
 	return err && err != -ENOMEM ? -EIO : err;
 }
 
@@ -518,9 +538,13 @@ static int wait_for_page(struct fault *f)
 	return -ENOMEM;
 }
 
-/* Do without locks what the last try asked for. 0 or -errno. */
-static int prepare(struct fault *f, enum fault_more more)
+/*
+ * Do without locks what the last try asked for. 0 or -errno. Nothing stays announced meanwhile: that
+ * holds up who gives blocks back, and we may wait for him here, or for long.
+ */
+static __noinline int prepare(struct fault *f, enum fault_more more)
 {
+	end_announce(f);
 	switch (more) {
 	case FAULT_GROW:
 		return grow_stack(f);
@@ -549,7 +573,7 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access)
 	f.f_round = 0;
 	f.f_page = NULL;
 	f.f_major = false;
-	f.f_announced = false;
+	f.f_announced = NULL;
 
 	if (unlikely(addr >= USER_TOP))
 		return -EFAULT;
@@ -561,8 +585,10 @@ int vm_fault(struct vmspace *vm, vaddr_t addr, unsigned int access)
 			break;
 		r = prepare(&f, (enum fault_more)r);
 	} while (!r);
-	if (unlikely(f.f_page != NULL))
+	if (unlikely(f.f_page != NULL)) {
+		end_announce(&f);
 		page_put(f.f_page);
+	}
 	if (unlikely(f.f_major)) {
 		vm_event(VE_MAJFAULT);
 		current->t_majflt++;

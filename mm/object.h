@@ -77,7 +77,7 @@ struct vm_object {
 	u64 vo_size;			/* [vo_lock] bytes, read freely; past it: SIGBUS */
 	bool vo_sealed;			/* [vo_lock] shared areas are read-only */
 	bool vo_frozen;			/* [vo_lock] no write is announced */
-	u32 vo_announcing;		/* [vo_lock] writes that are being announced */
+	u32 vo_announcing;		/* [vo_lock] writes announced, and their pages not yet dirty */
 	const struct vm_pager *vo_pager;	/* [I] NULL: like one with all members NULL */
 	void *vo_owner;			/* [I] vnode of a file, NULL */
 	struct list_head vo_dirty;	/* [vo_lock] PG_DIRTY pages, oldest first; with vp_write only */
@@ -161,8 +161,9 @@ void vm_object_mark_dirty(struct vm_object *vo, struct page *pg);
 void vm_object_freeze(struct vm_object *vo);
 void vm_object_thaw(struct vm_object *vo);
 /*
- * A mapping makes a page writable: from when it is brought in until the pager has been told, nobody
- * takes it out, or its blocks away. Waits while the object is frozen.
+ * A mapping makes a page writable: from when it is brought in until it is mapped and dirty, nobody
+ * takes it out, or its blocks away. Waits while the object is frozen. Who has announced must not
+ * wait for v_lock: who freezes holds it.
  */
 void vm_object_begin_announce(struct vm_object *vo);
 void vm_object_end_announce(struct vm_object *vo);
