@@ -21,6 +21,7 @@
 #include <kernel/upcalls.h>
 #include "fs/blkdev.h"
 #include "fs/ext2/ext2.h"
+#include "fs/pagecache.h"
 #include "kernel/core/sched.h"
 #include "kernel/lib/string.h"
 
@@ -43,6 +44,12 @@ s64 ext2_seek_data(struct vnode *vn, s64 off, bool hole)
 	return vn->v_size;
 }
 
+/* Bytes [from, to) of one page are zero. */
+static void zero_bytes(struct page *pg, u64 from, u64 to)
+{
+	memset((u8 *)page_to_virt(pg) + from % PAGE_SIZE, 0, to - from);
+}
+
 /* Blocks for bytes [from, to) of one page; new ones are zero, and dirty. zero: all of them. */
 static int fill_page(struct vnode *vn, u64 from, u64 to, bool zero)
 {
@@ -58,7 +65,7 @@ static int fill_page(struct vnode *vn, u64 from, u64 to, bool zero)
 		at += err ? 0 : run.br_bytes;
 	}
 	if (!err && zero) {
-		memset((u8 *)page_to_virt(pg) + from % PAGE_SIZE, 0, to - from);
+		zero_bytes(pg, from, to);
 		vm_object_mark_dirty(&vn->v_object, pg);
 	}
 	page_put(pg);
@@ -79,29 +86,6 @@ static int fill(struct vnode *vn, u64 from, u64 to, bool zero)
 		from = next;
 	}
 	return err;
-}
-
-/* Bytes [from, to) of one page are zero. */
-static void zero_bytes(struct page *pg, u64 from, u64 to)
-{
-	memset((u8 *)page_to_virt(pg) + from % PAGE_SIZE, 0, to - from);
-}
-
-/* An end of a hole: part of a block, which stays. */
-static int zero_part(struct vnode *vn, u64 from, u64 to)
-{
-	struct page *pg;
-	int err;
-
-	if (from >= to)
-		return 0;
-	err = vm_object_getpage(&vn->v_object, from >> PAGE_SHIFT, &pg);
-	if (err)
-		return err;
-	zero_bytes(pg, from, to);
-	vm_object_mark_dirty(&vn->v_object, pg);
-	page_put(pg);
-	return 0;
 }
 
 /* What is in memory of bytes [from, to), which lie in a hole. */
@@ -135,10 +119,11 @@ static int punch_frozen(struct vnode *vn, u64 from, u64 to, u64 first, u64 last)
 	u64 bsize = ext2_of(vn)->fs_bsize;
 	int err = 0;
 
+	/* The ends: parts of blocks, which stay. */
 	if (from % bsize)
-		err = zero_part(vn, from, min(to, first * bsize));
+		err = pagecache_zero(vn, (s64)from, (s64)min(to, first * bsize));
 	if (!err)
-		err = zero_part(vn, max(from, last * bsize), to);
+		err = pagecache_zero(vn, (s64)max(from, last * bsize), (s64)to);
 	if (!err)
 		err = ext2_free_hole(vn, first, last);
 	if (err || first >= last)

@@ -687,6 +687,23 @@ int vnode_write_data(struct vnode *vn)
 	return err;
 }
 
+int pagecache_zero(struct vnode *vn, s64 from, s64 to)
+{
+	while (from < to) {
+		s64 next = min((s64)round_down((u64)from, PAGE_SIZE) + (s64)PAGE_SIZE, to);
+		struct page *pg;
+		int err = vm_object_getpage(&vn->v_object, (u64)from >> PAGE_SHIFT, &pg);
+
+		if (err)
+			return err;
+		memset((u8 *)page_to_virt(pg) + (u64)from % PAGE_SIZE, 0, (size_t)(next - from));
+		pg->pg_flags |= PG_DIRTY;
+		page_put(pg);
+		from = next;
+	}
+	return 0;
+}
+
 ssize_t host_write(struct vnode *vn, u64 off, const void *buf, size_t n)
 {
 	u64 bsize = ext2_of(vn)->fs_bsize;
