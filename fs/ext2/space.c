@@ -112,10 +112,19 @@ static int zero_cached(struct vnode *vn, u64 from, u64 to)
 	}
 }
 
+/* Steps 2 and 3. Also after an error some blocks may be gone, so mappings lose their right then. */
+static int free_hole(struct vnode *vn, u64 from, u64 to, u64 first, u64 last)
+{
+	int err = ext2_free_hole(vn, first, last);
+
+	if (first < last)
+		vm_object_writeback(&vn->v_object, from >> PAGE_SHIFT, (to - 1) >> PAGE_SHIFT);
+	return err;
+}
+
 /* Bytes [from, to) become a hole, the blocks [first, last) in them are freed. */
 static int punch_frozen(struct vnode *vn, u64 from, u64 to, u64 first, u64 last)
 {
-	struct vm_object *vo = &vn->v_object;
 	u64 bsize = ext2_of(vn)->fs_bsize;
 	int err = 0;
 
@@ -125,11 +134,8 @@ static int punch_frozen(struct vnode *vn, u64 from, u64 to, u64 first, u64 last)
 	if (!err)
 		err = pagecache_zero(vn, (s64)max(from, last * bsize), (s64)to);
 	if (!err)
-		err = ext2_free_hole(vn, first, last);
-	if (err || first >= last)
-		return err;
-	vm_object_writeback(vo, from >> PAGE_SHIFT, (to - 1) >> PAGE_SHIFT);
-	return zero_cached(vn, first * bsize, last * bsize);
+		err = free_hole(vn, from, to, first, last);
+	return err || first >= last ? err : zero_cached(vn, first * bsize, last * bsize);
 }
 
 static int punch(struct vnode *vn, u64 from, u64 to)
