@@ -59,11 +59,14 @@ int vnode_write_data(struct vnode *vn)
 {
 	struct vm_object *vo = &vn->v_object;
 	u32 before;
+	int err;
 
 	if (!vo->vo_owner)
 		return 0;
 	before = READ_ONCE(vo->vo_wberr) & ~ERRSEQ_SEEN;
-	vm_object_writeback(vo, 0, ~0ul);
+	err = vm_object_writeback(vo, 0, ~0ul);
+	if (err)
+		return err;
 	return (READ_ONCE(vo->vo_wberr) & ~ERRSEQ_SEEN) == before ? 0 : -EIO;
 }
 

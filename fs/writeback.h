@@ -20,7 +20,7 @@ void writeback_init(void);		/* starts the flusher */
 u8 writeback_bio_flags(void);
 /* Before a page of vn is made dirty; may wait for the disk. No lock of pages. */
 void writeback_throttle(struct vnode *vn);
-/* Write the data pages of vn that are dirty now and wait. -EIO when one of them failed. */
+/* Write the data pages of vn that are dirty now and wait. -EIO: one failed; -ENOMEM: try again. */
 int vnode_write_data(struct vnode *vn);
 /*
  * fsync(2) of a file with pages: its data in bytes [from, to], then what vo_fsync does. The first

@@ -201,9 +201,9 @@ u64 vm_object_start_write(struct vm_object *vo, u64 first, u64 last, u64 max);
 void vm_object_wait_write(struct vm_object *vo, u64 first, u64 last);
 /*
  * Write all pages back that are dirty now, and wait, for memory, too. Errors are noted in
- * vo_wberr, for errseq_check() of each file.
+ * vo_wberr, for errseq_check() of each file. -ENOMEM, noted as well: some are dirty still.
  */
-void vm_object_writeback(struct vm_object *vo, u64 first, u64 last);
+int vm_object_writeback(struct vm_object *vo, u64 first, u64 last);
 /* Pages of all backed objects that are dirty; being written. */
 u64 vm_dirty_pages(void);
 u64 vm_writing_pages(void);

@@ -256,10 +256,10 @@ void vm_object_wait_write(struct vm_object *vo, u64 first, u64 last)
 	spin_unlock(&vo->vo_lock);
 }
 
-void vm_object_writeback(struct vm_object *vo, u64 first, u64 last)
+int vm_object_writeback(struct vm_object *vo, u64 first, u64 last)
 {
 	if (!backed(vo))
-		return;
+		return 0;
 	/* What is dirty again while it is being written cannot be started yet. */
 	vm_object_wait_write(vo, first, last);
 	for (unsigned int tries = 0; tries < TRIES_MAX; tries++) {
@@ -268,10 +268,11 @@ void vm_object_writeback(struct vm_object *vo, u64 first, u64 last)
 		(void)vm_object_start_write(vo, first, last, ~0ul);
 		vm_object_wait_write(vo, first, last);
 		if (likely(READ_ONCE(vo->vo_nomem) == nomem))
-			return;
+			return 0;
 		pageout_wake();
 		thread_pause(10 * NSEC_PER_MSEC);
 	}
 	/* The pages are dirty still, and whoever asked must know. */
 	errseq_set(&vo->vo_wberr, -ENOMEM);
+	return -ENOMEM;
 }

@@ -99,6 +99,19 @@ static void ext2_freeze(void *p)
 	spin_unlock(&fs->fs_dirty_lock);
 }
 
+/* Before the commit that makes its blocks part of the file: this waits for memory, however long. */
+static void write_data(struct ext2 *fs, struct vnode *vn)
+{
+	int err;
+
+	while ((err = vnode_write_data(vn)) == -ENOMEM)
+		printk(KERN_WARN "ext2 (%s): no memory to write data of inode %lu, trying again\n",
+		       fs->fs_dev->bd_name, vn->v_ino);
+	if (err)
+		printk(KERN_WARN "ext2 (%s): data of inode %lu is lost\n",
+		       fs->fs_dev->bd_name, vn->v_ino);
+}
+
 static void ext2_data(void *p)
 {
 	struct ext2 *fs = p;
@@ -106,9 +119,7 @@ static void ext2_data(void *p)
 
 	/* New ones come with the next freeze only; ext2_done() takes from fs_written. */
 	while ((ei = list_first_entry_or_null(&fs->fs_ordered, struct einode, ei_ordered))) {
-		if (vnode_write_data(ei->ei_vnode))
-			printk(KERN_WARN "ext2 (%s): data of inode %lu is lost\n",
-			       fs->fs_dev->bd_name, ei->ei_vnode->v_ino);
+		write_data(fs, ei->ei_vnode);
 		spin_lock(&fs->fs_dirty_lock);
 		list_move_tail(&ei->ei_ordered, &fs->fs_written);
 		spin_unlock(&fs->fs_dirty_lock);

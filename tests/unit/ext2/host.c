@@ -609,9 +609,10 @@ void vm_object_wait_write(struct vm_object *vo, u64 first, u64 last)
 	(void)vo, (void)first, (void)last;
 }
 
-void vm_object_writeback(struct vm_object *vo, u64 first, u64 last)
+int vm_object_writeback(struct vm_object *vo, u64 first, u64 last)
 {
 	(void)vo, (void)first, (void)last;
+	return 0;
 }
 
 void vm_object_mark_dirty(struct vm_object *vo, struct page *pg)
@@ -680,7 +681,8 @@ int vnode_write_data(struct vnode *vn)
 		if (pg->pg_flags & PG_DIRTY) {
 			int e = page_io(vn, pg, index, BIO_WRITE);
 
-			pg->pg_flags &= (u16)~PG_DIRTY;
+			if (e != -ENOMEM)
+				pg->pg_flags &= (u16)~PG_DIRTY;
 			err = err ? err : e;
 		}
 	}
