@@ -10,7 +10,7 @@
  * get no page to write to meanwhile (the object is frozen), so that none gets a block:
  *  1. what is left of blocks at the hole's ends gets zeros, in memory;
  *  2. blocks are freed, and writes that were on their way to them waited for, in
- *     each handle (truncate.c);
+ *     each handle (truncate.c), or before where there is no journal;
  *  3. pages that mappings can write to already become read-only to them by a write-back,
  *     which has nowhere to go but at the ends: a store waits for the thaw, and gets a new block;
  *  4. pages that are in memory get zeros.
@@ -112,13 +112,25 @@ static int zero_cached(struct vnode *vn, u64 from, u64 to)
 	}
 }
 
-/* Steps 2 and 3. Also after an error some blocks may be gone, so mappings lose their right then. */
+/* Steps 2 and 3. */
 static int free_hole(struct vnode *vn, u64 from, u64 to, u64 first, u64 last)
 {
-	int err = ext2_free_hole(vn, first, last);
+	struct vm_object *vo = &vn->v_object;
+	u64 from_page = from >> PAGE_SHIFT, to_page = (to - 1) >> PAGE_SHIFT;
+	int err = 0;
 
-	if (first < last)
-		vm_object_writeback(&vn->v_object, from >> PAGE_SHIFT, (to - 1) >> PAGE_SHIFT);
+	if (first >= last)
+		return 0;
+	/*
+	 * Without a journal blocks have a new owner as soon as they are free. Clean pages of a frozen
+	 * object stay clean, so that no write can be on its way to them.
+	 */
+	if (!ext2_of(vn)->fs_journal)
+		err = vm_object_writeback(vo, from_page, to_page);
+	if (!err)
+		err = ext2_free_hole(vn, first, last);
+	/* Also after an error some blocks may be gone. */
+	vm_object_writeback(vo, from_page, to_page);
 	return err;
 }
 

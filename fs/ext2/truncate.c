@@ -268,12 +268,28 @@ static int load_tail(struct vnode *vn, s64 size)
 	return 0;
 }
 
+/*
+ * Without a journal blocks have a new owner as soon as they are free. If the page that holds the
+ * new end loses some, no write of it may be on its way; it stays clean, the object being frozen.
+ */
+static int write_tail(struct vnode *vn, s64 size)
+{
+	struct ext2 *fs = ext2_of(vn);
+	u64 index = (u64)size >> PAGE_SHIFT;
+
+	if (fs->fs_journal || round_up((u64)size, (u64)fs->fs_bsize) % PAGE_SIZE == 0)
+		return 0;
+	return vm_object_writeback(&vn->v_object, index, index);
+}
+
 /* Shorter: size, blocks, and off the orphan list again. */
 static int shrink(struct vnode *vn, s64 size)
 {
 	struct handle h;
 	int err = set_size(vn, size, true);
 
+	if (!err)
+		err = write_tail(vn, size);
 	if (!err)
 		err = ext2_free_from(vn, size);
 	if (!err)
