@@ -14,7 +14,9 @@
  *	kept, pageout: entry -> swap entry, count 1; nothing to write
  *
  * Invariants:
- *  1. sa_count[slot] is the number of swap entries and objects that stand for the slot.
+ *  1. sa_count[slot] is the number of swap entries and objects that stand for the slot. SLOT_NEW
+ *     stands for 1: it was given out, and its page is not in the cache yet; or it is an object's,
+ *     which reads it without the cache. Whoever reads ahead passes it by.
  *  2. sa_page[slot] is the frame of its page in the cache, which has PG_SWAP, pg_index == swp
  *     and one reference for that; 0: none.
  *  3. A page in the cache that is not busy is up to date, and is mapped copy-on-write only:
@@ -64,6 +66,13 @@ static struct page *cached_page(const struct swap_area *sa, u64 slot)
 
 /* ---- slots -------------------------------------------------------------------- */
 
+/* Before it is counted up or down. swap_lock held. */
+static void count_from_one(struct swap_area *sa, u64 slot)
+{
+	if (sa->sa_count[slot] == SLOT_NEW)
+		sa->sa_count[slot] = 1;
+}
+
 static bool slot_free(const struct swap_area *sa, u64 slot)
 {
 	return sa->sa_count[slot] == 0 && sa->sa_page[slot] == 0;
@@ -74,8 +83,9 @@ void swap_dup(u64 swp)
 	struct swap_area *sa = area_of(swp);
 
 	spin_lock(&swap_lock);
+	count_from_one(sa, slot_of(swp));
 	/* There are fewer processes than this. */
-	KASSERT(sa->sa_count[slot_of(swp)] > 0 && sa->sa_count[slot_of(swp)] < SLOT_BAD - 1);
+	KASSERT(sa->sa_count[slot_of(swp)] > 0 && sa->sa_count[slot_of(swp)] < SLOT_NEW - 1);
 	sa->sa_count[slot_of(swp)]++;
 	spin_unlock(&swap_lock);
 }
@@ -106,6 +116,7 @@ static struct page *drop_locked(struct swap_area *sa, u64 slot)
 {
 	struct page *pg = cached_page(sa, slot);
 
+	count_from_one(sa, slot);
 	KASSERT(sa->sa_count[slot] > 0 && sa->sa_count[slot] != SLOT_BAD);
 	if (--sa->sa_count[slot])
 		return NULL;
@@ -158,6 +169,7 @@ int swap_cache_add(struct page *pg, u64 *swp)
 	if (added && !*swp) {
 		added = -ENOSPC;
 	} else if (added) {
+		count_from_one(area_of(*swp), slot_of(*swp));
 		cache_insert(area_of(*swp), pg, *swp);
 	} else {
 		*swp = pg->pg_index;
@@ -331,7 +343,7 @@ bool swap_in_cache(u64 swp)
 static bool wants_reading(const struct swap_area *sa, u64 slot)
 {
 	return slot > 0 && slot < sa->sa_nslots && sa->sa_count[slot] > 0 &&
-	       sa->sa_count[slot] != SLOT_BAD && !sa->sa_page[slot];
+	       sa->sa_count[slot] < SLOT_NEW && !sa->sa_page[slot];
 }
 
 /*
@@ -498,7 +510,7 @@ unsigned int swap_alloc(unsigned int n, u64 *first)
 		slot = next_free(sa);
 		*first = (u64)(sa - swap_areas) << SWAP_SLOT_BITS | slot;
 		for (; got < n && slot < sa->sa_nslots && slot_free(sa, slot); got++)
-			sa->sa_count[slot++] = 1;
+			sa->sa_count[slot++] = SLOT_NEW;
 		sa->sa_hand = slot < sa->sa_nslots ? slot : 1;
 		sa->sa_used += got;
 		tight = sa->sa_used * 2 > sa->sa_usable;

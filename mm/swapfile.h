@@ -9,6 +9,7 @@
 #include "mm/swap.h"
 
 #define SLOT_BAD	0xffff		/* sa_count of a slot that is not to be used */
+#define SLOT_NEW	0xfffe		/* of one that is one's, and not for read-ahead: see swap.c */
 
 struct swap_area {			/* all [swap_lock]; what open set up, until it is closed */
 	bool sa_used_entry;		/* the struct is taken */

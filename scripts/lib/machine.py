@@ -193,8 +193,10 @@ class Machine:
             raise CannotStart(f"{self.mem} is not an amount of memory: megabytes, or a "
                               "number with M or G")
         with open(self.kernel, "rb") as stream:
-            if stream.read(4) != b"\x7fELF":
-                raise CannotStart(f"{self.kernel} is not a kernel (an ELF file)")
+            start = stream.read(0x206)
+        # One of ours, or Linux's by its boot protocol.
+        if not start.startswith(b"\x7fELF") and start[0x202:] != b"HdrS":
+            raise CannotStart(f"{self.kernel} is not a kernel")
         return Running(self, scratch, console)
 
     def _boot_args(self, scratch):

@@ -272,9 +272,9 @@ int tap_reap_all(void)
 			continue;
 		if (pid < 0 && errno != EINTR)
 			return killed;
-		if (now_ms() - start > 1000)
+		if (now_ms() - start > 3000)
 			killed += kill_children();
-		if (now_ms() - start > 5000) {
+		if (now_ms() - start > 9000) {
 			tap_diag("a child cannot be reaped");
 			return killed + 1;
 		}
