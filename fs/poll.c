@@ -27,6 +27,7 @@
 
 #define CHUNK_WAITERS	48
 #define POLL_STACK_FDS	32
+#define POLL_PIECE_FDS	1024u		/* 8 KiB */
 
 struct poll_chunk {
 	struct poll_chunk *pc_next;
@@ -280,6 +281,22 @@ static int check_writable(struct poll_call *call)
 	return 0;
 }
 
+/* To unmap is to interrupt all CPUs, so only what is too large to be had in one piece is mapped. */
+static struct pollfd *fds_alloc(unsigned int n)
+{
+	size_t size = n * sizeof(struct pollfd);
+
+	return n <= POLL_PIECE_FDS ? kmalloc(size, ALLOC_WAIT) : vmalloc(size);
+}
+
+static void fds_free(struct pollfd *fds, unsigned int n)
+{
+	if (n <= POLL_PIECE_FDS)
+		kfree(fds);
+	else
+		vfree(fds);
+}
+
 static long do_poll(struct pollfd __user *ufds, unsigned int n, nsec_t deadline)
 {
 	struct pollfd small[POLL_STACK_FDS];
@@ -290,7 +307,7 @@ static long do_poll(struct pollfd __user *ufds, unsigned int n, nsec_t deadline)
 	if (n > proc_rlimit(RLIMIT_NOFILE))
 		return -EINVAL;
 	if (n > POLL_STACK_FDS) {
-		call.fds = vmalloc(n * sizeof(*call.fds));
+		call.fds = fds_alloc(n);
 		if (!call.fds)
 			return -ENOMEM;
 	}
@@ -304,7 +321,7 @@ static long do_poll(struct pollfd __user *ufds, unsigned int n, nsec_t deadline)
 			ret = -EFAULT;
 	}
 	if (call.fds != small)
-		vfree(call.fds);
+		fds_free(call.fds, n);
 	return ret;
 }
 
